@@ -1,0 +1,21 @@
+package plinth
+
+// Config is what a run is told: plinth.yaml, PLINTH_ variables and flags, in rising order of precedence.
+type Config struct {
+	Projects      []string // folders, relative to the target; empty: the target is one project
+	Exclude       []string // glob patterns of paths to leave out
+	Only, Skip    []string // rules, aliases or engines
+	FailOn        Severity
+	FailOnNothing bool // --fail-on none
+	FailOnUnknown bool
+	Least         Severity // findings below are not reported
+	Strict        bool     // not-downloaded and unsupported make the run incomplete, too
+	AllowPartial  bool     // --allow-incomplete
+	Offline       bool
+	Download      bool // fetch remote modules
+	IgnoreRepo    bool // --ignore-repo-config
+	Jobs          int  // at least 1
+	MaxFile       int64
+	VarFiles      []string // Terraform variable files, relative to the root module they are for or to the target
+	RuleDirs      []string
+}

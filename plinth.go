@@ -1,0 +1,215 @@
+// Package plinth is the vocabulary of the house: the words that every room shares. It decides nothing and imports only the
+// standard library.
+//
+// A reader turns files into resources and relations, an engine turns these into findings, a verdict sorts the findings, a
+// report prints them. Whatever could not be looked at is a Problem; it is never left out silently.
+package plinth
+
+import (
+	"context"
+	"io/fs"
+)
+
+// ID names a resource for ever: "tf:ROOT#ADDRESS", "cfn:FILE#LOGICAL", "arm:FILE#NAME", "k8s:PROJECT#Kind/namespace/name",
+// "dockerfile:FILE#STAGE".
+type ID string
+
+// Location is a range in a file. Path is slash-separated and relative to the target; lines and columns count from 1, columns
+// in bytes; EndCol is the column after the last byte. A zero Line means the file as a whole.
+type Location struct {
+	Path                       string
+	Line, Col, EndLine, EndCol int32
+}
+
+// Declaration is one block of source that declares a resource, or a part of one: a Terraform resource block in one module
+// instance, a CloudFormation logical resource, a Kubernetes document, a Dockerfile stage.
+type Declaration struct {
+	Address string     // as the user writes it: module.a[0].aws_s3_bucket.b["k"]
+	Type    string     // as the user writes it: aws_s3_bucket, AWS::S3::Bucket
+	At      Location   // the whole block
+	Header  Location   // the line that opens it, where a finding about something missing points
+	Callers []Location // the module calls that lead to it, innermost first
+}
+
+// Phase says how near to reality a resource is.
+type Phase uint8
+
+// The phases, from the farthest from reality to the nearest.
+const (
+	Code Phase = iota
+	Plan
+	Live
+)
+
+// Resource is one thing that a provider knows, in the form that the provider's own API gives it.
+type Resource struct {
+	ID      ID
+	Type    string // provider form: AWS::S3::Bucket, Microsoft.Storage/storageAccounts, storage.googleapis.com/Bucket, apps/Deployment
+	Name    string // the last part of its address or its own name
+	Project string // folder of the project that it belongs to, "" for the target itself
+	Root    string // folder of the Terraform root module, "" elsewhere
+	Phase   Phase
+	Decl    *Declaration
+	Props   Value   // provider form, a map
+	Source  Value   // the arguments as written and evaluated (Terraform); zero where Props is the source form
+	Data    bool    // a Terraform data source: read, not made
+	Aliases []ID    // other names of the same thing
+	Terms   Context // what else its reader knows that decides defaults
+}
+
+// Context is what decides defaults of a resource beside its own text.
+type Context struct {
+	Provider string // local name of the Terraform provider, "aws"
+	Version  string // version constraint that counts for it, "~> 4.0"; "" where none is stated
+	Defaults Value  // default_tags or default_labels of the provider, a map
+}
+
+// Relation joins two resources. Kind "refers" is a reference in the source: To is named by a property of From.
+type Relation struct {
+	From, To ID
+	Kind     string
+	Path     string // property path of From that holds the reference, in provider form
+	At       Location
+}
+
+// ProblemKind says why something could not be looked at.
+type ProblemKind string
+
+// The kinds of problems. The first seven make a run incomplete, the others are listed and counted.
+const (
+	Unreadable    ProblemKind = "unreadable"
+	Broken        ProblemKind = "broken"
+	Limit         ProblemKind = "limit"
+	Timeout       ProblemKind = "timeout"
+	MissingObject ProblemKind = "missing-object"
+	Refused       ProblemKind = "refused"
+	Internal      ProblemKind = "internal"
+	NotDownloaded ProblemKind = "not-downloaded"
+	Unsupported   ProblemKind = "unsupported"
+)
+
+// Incomplete tells whether a problem of this kind makes the whole run incomplete.
+func (k ProblemKind) Incomplete() bool { return k != NotDownloaded && k != Unsupported }
+
+// Problem is a place that could not be looked at, and why.
+type Problem struct {
+	Kind ProblemKind
+	At   Location
+	Text string // one sentence without the place: what is wrong and, where there is one, the way out
+}
+
+// Severity is how bad a finding is.
+type Severity uint8
+
+// The severities in rising order.
+const (
+	Info Severity = iota
+	Low
+	Medium
+	High
+	Critical
+)
+
+var severities = [...]string{"info", "low", "medium", "high", "critical"}
+
+func (s Severity) String() string { return severities[min(int(s), len(severities)-1)] }
+
+// ParseSeverity reads the lower-case name of a severity.
+func ParseSeverity(name string) (Severity, bool) {
+	for i, s := range severities {
+		if s == name {
+			return Severity(i), true
+		}
+	}
+	return 0, false
+}
+
+// Verdict is what a rule says of a resource.
+type Verdict uint8
+
+// The three verdicts. Unknown carries its reasons in Finding.Because.
+const (
+	Pass Verdict = iota
+	Fail
+	Undecided
+)
+
+func (v Verdict) String() string { return [...]string{"pass", "fail", "unknown"}[min(int(v), 2)] }
+
+// Rule is what can be wrong, in words. How it is found out belongs to the engine that runs it.
+type Rule struct {
+	ID       string
+	Engine   string
+	Aliases  []string // ids of the peers that ask the same
+	Title    string   // what is wrong, one line without a full stop
+	Why      string   // what an attacker gains
+	Fix      string   // what to change
+	Severity Severity
+	CWE      []string // "CWE-311"
+	Controls []string // "cis-aws-1.5:2.1.1"
+	Attack   []string // ATT&CK techniques, "T1530"
+	Links    []string
+}
+
+// Step is one piece of evidence.
+type Step struct {
+	Note     string
+	At       Location
+	Resource string // address, where the step is about another resource
+}
+
+// Suppression says who silenced a finding and why.
+type Suppression struct {
+	By    string // comment, config, baseline or vex
+	Why   string
+	Until string // date, YYYY-MM-DD, or ""
+	At    Location
+}
+
+// Finding is one verdict of one rule on one resource.
+type Finding struct {
+	Key        string // fingerprint, set by the verdict
+	Rule       *Rule
+	Resource   *Resource
+	Decl       *Declaration // the declaration that decides: the resource's own, or that of a part
+	At         Location
+	Path       string // the deciding property in the words of its provider, list elements named by content where that is needed
+	Message    string
+	Verdict    Verdict
+	Because    []string // root causes of an unknown verdict
+	Evidence   []Step
+	Suppressed *Suppression
+}
+
+// Sink takes what a reader or an engine finds. It may be called from several goroutines.
+type Sink interface {
+	Resource(*Resource)
+	Relation(Relation)
+	Problem(Problem)
+}
+
+// File is a file of the target with its content.
+type File struct {
+	Path string // slash-separated, relative to the target
+	Data []byte // not to be changed
+}
+
+// Project is a world of its own: references never cross its border.
+type Project struct {
+	Name   string // folder below the target, "" for the target itself
+	FS     fs.FS  // the target; no path and no link in it leads out
+	Files  []File // the files that the reader wanted, sorted by path
+	Config *Config
+}
+
+// Reader turns files into resources.
+type Reader interface {
+	// Name is the reader's name in messages and reports, one lower-case word.
+	Name() string
+	// Wants tells whether the reader reads this file. It decides by name where the name tells and by content where it does
+	// not; it must be cheap and must not panic on any content.
+	Wants(path string, data []byte) bool
+	// Read reads all wanted files of one project. Faults in the input are problems of the sink; the error is for the run's
+	// own failures (ctx done).
+	Read(ctx context.Context, p *Project, to Sink) error
+}
