@@ -184,7 +184,6 @@ type Finding struct {
 // Sink takes what a reader or an engine finds. It may be called from several goroutines.
 type Sink interface {
 	Resource(*Resource)
-	Relation(Relation)
 	Problem(Problem)
 }
 
