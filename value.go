@@ -44,6 +44,7 @@ type box struct {
 	doc     *Value
 	refs    []Ref
 	partial bool
+	set     bool
 }
 
 // Field is an entry of a map.
@@ -84,6 +85,10 @@ func StringOf(s string) Value { return Value{kind: String, str: s} }
 
 // ListOf returns a list of the values, which it keeps.
 func ListOf(list []Value) Value { return Value{kind: List, box: &box{list: list}} }
+
+// SetOf returns a list whose order means nothing. The caller has dropped doubles and put the elements into the order in which
+// they are to be walked.
+func SetOf(list []Value) Value { return Value{kind: List, box: &box{list: list, set: true}} }
 
 // MapOf returns a map of the fields, which it keeps and sorts by key. Of several fields with one key the last counts.
 func MapOf(fields []Field) Value {
@@ -233,6 +238,9 @@ func (v Value) Document() (Value, bool) {
 // Partial tells that an unknown list or map has at least the entries that its Document holds.
 func (v Value) Partial() bool { return v.box != nil && v.box.partial }
 
+// IsSet tells whether v is a list made by SetOf.
+func (v Value) IsSet() bool { return v.kind == List && v.box != nil && v.box.set }
+
 // Refs returns the resources that the value refers to, its own ones only, not those of its elements.
 func (v Value) Refs() []Ref {
 	if v.box == nil {
@@ -286,6 +294,17 @@ func (v Value) WithRefs(refs ...Ref) Value {
 			b.refs = append(b.refs, r)
 		}
 	}
+	v.box = b
+	return v
+}
+
+// WithOnlyRefs returns the same value with these references of its own and no others.
+func (v Value) WithOnlyRefs(refs ...Ref) Value {
+	if len(refs) == 0 && len(v.Refs()) == 0 {
+		return v
+	}
+	b := v.copyBox()
+	b.refs = refs
 	v.box = b
 	return v
 }
