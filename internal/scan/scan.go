@@ -1,0 +1,326 @@
+// Package scan is one batch run: it lists a target, gives each reader its files, joins what they found in one graph, lets the
+// engines look at it, and hands over what a report needs.
+package scan
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"runtime/debug"
+	"sort"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/form"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/tree"
+)
+
+// Engine looks at the graph of one target. Check calls report and problem from several goroutines; it returns an error only
+// when ctx is done.
+type Engine interface {
+	Name() string
+	Check(ctx context.Context, g *graph.Graph, jobs int, report func(plinth.Finding), problem func(plinth.Problem)) (Coverage, error)
+}
+
+// Coverage says how much an engine looked at.
+type Coverage struct {
+	Rules     int // rules that found a resource to judge
+	Resources int // resources that some rule judged
+}
+
+// Progress is told how far a run is. It may be called from several goroutines.
+type Progress func(stage string, done, total int)
+
+// Run is what a run consists of.
+type Run struct {
+	Config   *plinth.Config
+	Readers  []plinth.Reader
+	Engines  []Engine
+	Progress Progress // may be nil
+}
+
+// Result is what one target gave.
+type Result struct {
+	Tree      *tree.Tree
+	Files     Files
+	Resources []*plinth.Resource
+	Graph     *graph.Graph
+	Findings  []plinth.Finding
+	Problems  []plinth.Problem
+	Engines   map[string]Coverage
+}
+
+// Files counts the files of a target.
+type Files struct {
+	Seen, Read, Skipped int
+	ByReader            map[string]int
+}
+
+// Scan runs over one target. Whatever cannot be looked at is a problem of the result; the error is that of ctx.
+func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
+	c := &collector{}
+	res := &Result{Tree: t, Engines: map[string]Coverage{}, Files: Files{ByReader: map[string]int{}}}
+	list, err := t.List(r.Config.Exclude, c.Problem)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", t.Name, err)
+	}
+	jobs, err := r.claim(ctx, t, list, c, res)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.read(ctx, jobs, c); err != nil {
+		return nil, err
+	}
+	sortResources(c.resources)
+	r.guard(c, plinth.Location{}, "mapping", func() { c.resources = form.Complete(c.resources, c.Problem) })
+	sortResources(c.resources)
+	res.Resources = c.resources
+	res.Graph = graph.New(c.resources)
+	if err := r.check(ctx, res, c); err != nil {
+		return nil, err
+	}
+	res.Findings, res.Problems = c.findings, sortProblems(c.problems)
+	return res, ctx.Err()
+}
+
+// job is one reader's part of one project.
+type job struct {
+	reader  plinth.Reader
+	project *plinth.Project
+}
+
+// claim reads the candidates and asks each reader which it wants.
+func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) ([]job, error) {
+	data := make([][]byte, len(list.Files))
+	want := make([][]bool, len(list.Files))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, r.Config.Jobs))
+	for i, f := range list.Files {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b, err := t.Read(f.Path)
+			if err != nil {
+				c.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: f.Path}, Text: tree.Reason(err)})
+				return nil
+			}
+			want[i] = r.wants(c, f.Path, b)
+			if want[i] != nil {
+				data[i] = b
+			} else {
+				r.guard(c, plinth.Location{Path: f.Path}, "check", func() { orphan(f.Path, b, c.Problem) })
+			}
+			r.tell("reading", i+1, len(list.Files))
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return r.group(t, list, data, want, res), nil
+}
+
+func (r *Run) wants(c *collector, p string, b []byte) []bool {
+	var out []bool
+	for i, reader := range r.Readers {
+		r.guard(c, plinth.Location{Path: p}, reader.Name(), func() {
+			if reader.Wants(p, b) {
+				if out == nil {
+					out = make([]bool, len(r.Readers))
+				}
+				out[i] = true
+			}
+		})
+	}
+	return out
+}
+
+func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bool, res *Result) []job {
+	projects := map[string]map[int]*plinth.Project{}
+	read := 0
+	for i, f := range list.Files {
+		if want[i] == nil {
+			continue
+		}
+		read++
+		name := r.projectOf(f.Path)
+		if projects[name] == nil {
+			projects[name] = map[int]*plinth.Project{}
+		}
+		for k, yes := range want[i] {
+			if !yes {
+				continue
+			}
+			p := projects[name][k]
+			if p == nil {
+				p = &plinth.Project{Name: name, FS: t.FS, Config: r.Config}
+				projects[name][k] = p
+			}
+			p.Files = append(p.Files, plinth.File{Path: f.Path, Data: data[i]})
+			res.Files.ByReader[r.Readers[k].Name()]++
+		}
+	}
+	res.Files.Seen, res.Files.Read, res.Files.Skipped = list.Seen, read, list.Seen-read
+	var jobs []job
+	for _, byReader := range projects {
+		for k, p := range byReader {
+			jobs = append(jobs, job{reader: r.Readers[k], project: p})
+		}
+	}
+	sort.Slice(jobs, func(i, j int) bool {
+		a, b := jobs[i], jobs[j]
+		if a.project.Name != b.project.Name {
+			return a.project.Name < b.project.Name
+		}
+		return a.reader.Name() < b.reader.Name()
+	})
+	return jobs
+}
+
+// projectOf returns the innermost project folder that holds the path.
+func (r *Run) projectOf(p string) string {
+	best := ""
+	for _, name := range r.Config.Projects {
+		name = path.Clean(name)
+		if name == "." {
+			continue
+		}
+		if len(name) > len(best) && strings.HasPrefix(p, name+"/") {
+			best = name
+		}
+	}
+	return best
+}
+
+func (r *Run) read(ctx context.Context, jobs []job, c *collector) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(max(1, r.Config.Jobs))
+	var done sync.Mutex
+	n := 0
+	for _, j := range jobs {
+		g.Go(func() error {
+			var err error
+			at := plinth.Location{Path: j.project.Files[0].Path}
+			r.guard(c, at, j.reader.Name(), func() { err = j.reader.Read(ctx, j.project, c) })
+			done.Lock()
+			n++
+			r.tell("understanding", n, len(jobs))
+			done.Unlock()
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+func (r *Run) check(ctx context.Context, res *Result, c *collector) error {
+	for _, e := range r.Engines {
+		var err error
+		r.guard(c, plinth.Location{}, e.Name(), func() {
+			res.Engines[e.Name()], err = e.Check(ctx, res.Graph, max(1, r.Config.Jobs), c.Finding, c.Problem)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guard turns a panic of a room into a problem, so that the rest of the run goes on.
+func (r *Run) guard(c *collector, at plinth.Location, room string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.Problem(plinth.Problem{Kind: plinth.Internal, At: at, Text: fmt.Sprintf("%s: %v%s; please report this", room, p, frame())})
+		}
+	}()
+	f()
+}
+
+// frame names the innermost own function on the panic's stack.
+func frame() string {
+	for _, line := range strings.Split(string(debug.Stack()), "\n") {
+		if strings.HasPrefix(line, "github.com/plinthsec/plinth/internal/") && !strings.Contains(line, "internal/scan.") {
+			name, _, _ := strings.Cut(strings.TrimPrefix(line, "github.com/plinthsec/plinth/"), "(0x")
+			return " in " + name
+		}
+	}
+	return ""
+}
+
+func (r *Run) tell(stage string, done, total int) {
+	if r.Progress != nil {
+		r.Progress(stage, done, total)
+	}
+}
+
+// collector is the sink of a run.
+type collector struct {
+	mu        sync.Mutex
+	resources []*plinth.Resource
+	findings  []plinth.Finding
+	problems  []plinth.Problem
+}
+
+var _ plinth.Sink = (*collector)(nil)
+
+func (c *collector) Resource(r *plinth.Resource) {
+	c.mu.Lock()
+	c.resources = append(c.resources, r)
+	c.mu.Unlock()
+}
+
+func (c *collector) Problem(p plinth.Problem) {
+	c.mu.Lock()
+	c.problems = append(c.problems, p)
+	c.mu.Unlock()
+}
+
+func (c *collector) Finding(f plinth.Finding) {
+	c.mu.Lock()
+	c.findings = append(c.findings, f)
+	c.mu.Unlock()
+}
+
+func sortResources(list []*plinth.Resource) {
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		if a.ID != b.ID {
+			return a.ID < b.ID
+		}
+		return before(a.Decl.At, b.Decl.At)
+	})
+}
+
+func before(a, b plinth.Location) bool {
+	if a.Path != b.Path {
+		return a.Path < b.Path
+	}
+	if a.Line != b.Line {
+		return a.Line < b.Line
+	}
+	return a.Col < b.Col
+}
+
+func sortProblems(list []plinth.Problem) []plinth.Problem {
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		if a.At != b.At {
+			return before(a.At, b.At)
+		}
+		if a.Kind != b.Kind {
+			return a.Kind < b.Kind
+		}
+		return a.Text < b.Text
+	})
+	out := list[:0]
+	for i, p := range list {
+		if i == 0 || p != list[i-1] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
