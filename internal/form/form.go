@@ -206,6 +206,10 @@ func (it *item) run(lines []line, src plinth.Value, decl *plinth.Declaration) {
 	for i := range lines {
 		l := &lines[i]
 		target := it.props
+		if strings.HasSuffix(l.hang, "[]") {
+			it.runEach(l, src, decl)
+			continue
+		}
 		if l.hang != "" {
 			if len(find(src, l.left[0])) == 0 {
 				continue
@@ -219,6 +223,21 @@ func (it *item) run(lines []line, src plinth.Value, decl *plinth.Declaration) {
 		for _, m := range find(src, l.left[0]) {
 			put(target, l.right, m, l.apply(m.v), decl)
 		}
+	}
+}
+
+// runEach makes one hanging resource for each element that the left side finds.
+func (it *item) runEach(l *line, src plinth.Value, decl *plinth.Declaration) {
+	for _, m := range find(src, l.left[0]) {
+		typ := l.hang + "*"
+		if len(m.index) > 0 {
+			typ = fmt.Sprintf("%s%d", l.hang, m.index[0])
+			if len(l.left[0]) > 0 {
+				typ += "/" + l.left[0][0].name
+			}
+			m.index, m.elements = m.index[1:], m.elements[1:]
+		}
+		put(it.hanging(typ), l.right, m, l.apply(m.v), decl)
 	}
 }
 
@@ -303,11 +322,14 @@ func (c *completion) finish() []*plinth.Resource {
 	return out
 }
 
-// hungOn makes the resource that an argument of another one declares; its Source refers to the other.
+// hungOn makes the resource that an argument of another one declares; its Source refers to the other. Behind TYPE[] stands
+// which element of which argument it is.
 func hungOn(r *plinth.Resource, typ string, props plinth.Value) *plinth.Resource {
+	id := r.ID + plinth.ID("/"+typ)
+	typ, _, _ = strings.Cut(typ, "[]")
 	of := plinth.StringOf(r.Decl.Address).WithRefs(plinth.Ref{To: r.Decl.Address})
 	return &plinth.Resource{
-		ID: r.ID + plinth.ID("/"+typ), Type: typ, Name: r.Name, Project: r.Project, Root: r.Root, Phase: r.Phase, Decl: r.Decl,
+		ID: id, Type: typ, Name: r.Name, Project: r.Project, Root: r.Root, Phase: r.Phase, Decl: r.Decl,
 		Props: props, Source: plinth.MapOf([]plinth.Field{{Key: "of", Value: of}}), Terms: r.Terms, Hung: true,
 	}
 }
