@@ -159,7 +159,10 @@ func (j *jsonText) more(closing byte, first bool) (more, ok bool) {
 	comma := j.position()
 	j.at++
 	j.space()
-	if j.at < len(j.text) && j.text[j.at] == closing {
+	if j.at == len(j.text) {
+		return false, j.fail(fmt.Sprintf("the text ends inside brackets: %q is missing", closing))
+	}
+	if j.text[j.at] == closing {
 		j.faults.add(plinth.Broken, comma, fmt.Sprintf("comma before %q", closing))
 		j.at++
 		j.depth--
@@ -260,7 +263,7 @@ func (j *jsonText) entry(from position, at *path, key string) (plinth.Value, boo
 
 // str reads the string that begins here.
 func (j *jsonText) str() (string, bool) {
-	start := j.at + 1
+	from, start := j.position(), j.at+1
 	i := start
 	for i < len(j.text) && j.text[i] != '"' && j.text[i] != '\\' && j.text[i] >= ' ' {
 		i++
@@ -289,7 +292,8 @@ func (j *jsonText) str() (string, bool) {
 			b.WriteByte(c)
 		}
 	}
-	return "", j.fail("a string is not closed")
+	j.faults.add(plinth.Broken, from, "a string is not closed")
+	return "", false
 }
 
 func (j *jsonText) control(c byte, i int) {

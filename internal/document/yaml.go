@@ -257,6 +257,7 @@ func (y *yamlText) value(n *yaml.Node, from int, at *path, depth int) (plinth.Va
 	default:
 		v, end = y.mapping(n, at, depth)
 	}
+	end = max(end, from)
 	if y.Tag != nil && custom(n.Tag) {
 		v = y.Tag(n.Tag, v.WithOrigin(y.origin(plinth.Origin{At: y.location(y.offset(n), end), Path: at.text, Decl: y.decl})))
 	}

@@ -1,0 +1,248 @@
+// Package kubernetes reads Kubernetes manifests, YAML streams and JSON, into one resource for each object.
+//
+// A resource's Type is GROUP/Kind without a version (apps/Deployment; core for the group without a name), its Props are the
+// whole object as written. Objects whose group has changed its name have the type of the present one. Helm charts are not
+// rendered: what their templates leave open is unknown, and a template that is no YAML is a problem of kind unsupported.
+package kubernetes
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
+)
+
+const maxLists = 8 // Lists inside Lists; the API server knows none
+
+type reader struct{}
+
+var _ plinth.Reader = reader{}
+
+// New returns the reader.
+func New() plinth.Reader { return reader{} }
+
+func (reader) Name() string { return "kubernetes" }
+
+// Read emits the objects of all files. An object's ID names its kind, namespace and name, so that two files which declare the
+// same object (overlays) have one ID.
+func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
+	r := &reading{project: p, to: to, parser: &document.Parser{Elements: "items"}, charts: map[string]string{}, cluster: map[string]bool{}}
+	for _, f := range p.Files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.file(f)
+	}
+	for _, o := range r.objects {
+		r.emit(o)
+	}
+	return nil
+}
+
+// object is one API object.
+type object struct {
+	value      plinth.Value
+	decl       *plinth.Declaration
+	group      string
+	kind, name string
+	namespace  string
+}
+
+type reading struct {
+	project *plinth.Project
+	to      plinth.Sink
+	parser  *document.Parser
+	objects []object
+	charts  map[string]string // folder of a chart → its name
+	cluster map[string]bool   // GROUP/Kind of the project's own cluster-wide kinds
+}
+
+func (r *reading) file(f plinth.File) {
+	chart, templated := r.chartOf(f)
+	before := len(r.objects)
+	found := false
+	var faults []plinth.Problem
+	problems := r.parser.Parse(f.Path, f.Data, func(d document.Document) {
+		found = true
+		if templated {
+			d.Value = unrendered(d.Value)
+		}
+		faults = append(faults, r.document(d, plinth.Value{}, 0)...)
+	})
+	if templated && len(problems) > 0 {
+		r.objects = r.objects[:before]
+		r.to.Problem(plinth.Problem{Kind: plinth.Unsupported, At: plinth.Location{Path: f.Path},
+			Text: "template of the Helm chart " + chart + ", which is not rendered"})
+		return
+	}
+	problems = append(problems, faults...)
+	if len(problems) == 0 && !found {
+		problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "no document in the file"})
+	}
+	for _, p := range problems {
+		if p.Kind == plinth.Broken && strings.Contains(string(f.Data), "{{") && !templated {
+			p.Text += "; if it is a template, scan what it renders to"
+		}
+		r.to.Problem(p)
+	}
+}
+
+// document takes the objects of a document. An element of a List without kind or version has those of the list.
+func (r *reading) document(d document.Document, list plinth.Value, depth int) []plinth.Problem {
+	version, kind := text(d.Value, "apiVersion"), text(d.Value, "kind")
+	if outer := text(list, "kind"); kind == "" && outer != "List" {
+		kind = strings.TrimSuffix(outer, "List")
+		if version == "" {
+			version = text(list, "apiVersion")
+		}
+	}
+	items, _ := d.Value.Get("items")
+	switch {
+	case version == "" && kind == "" && list.IsNull():
+		return nil // another document of the stream, not an object
+	case version == "" || kind == "":
+		return []plinth.Problem{{Kind: plinth.Broken, At: d.Decl.Header, Text: "object without apiVersion or kind"}}
+	case strings.HasSuffix(kind, "List") && items.Kind() == plinth.List:
+		if depth == maxLists {
+			return []plinth.Problem{{Kind: plinth.Limit, At: d.Decl.Header, Text: "Lists inside each other"}}
+		}
+		var out []plinth.Problem
+		for _, e := range items.List() {
+			decl := d.Decl
+			if o := e.Origin(); o != nil && o.Decl != nil {
+				decl = o.Decl
+			}
+			out = append(out, r.document(document.Document{Value: e, Decl: decl}, d.Value, depth+1)...)
+		}
+		return out
+	}
+	group, _, named := strings.Cut(version, "/")
+	if !named {
+		group = "core"
+	}
+	o := object{value: d.Value, decl: d.Decl, group: present(group, kind), kind: kind}
+	meta, _ := d.Value.Get("metadata")
+	o.name, o.namespace = text(meta, "name"), text(meta, "namespace")
+	if o.name == "" {
+		o.name = text(meta, "generateName")
+	}
+	if kind == "CustomResourceDefinition" {
+		r.defines(d.Value)
+	}
+	o.decl.Header = header(d)
+	r.objects = append(r.objects, o)
+	return nil
+}
+
+// text returns the string (or number) at a key; a template that is not rendered counts as its own text.
+func text(v plinth.Value, key string) string {
+	e, _ := v.Get(key)
+	if why := e.Why(); len(why) == 1 && strings.HasPrefix(why[0], "{{") {
+		return why[0]
+	}
+	if e.Kind() == plinth.Number {
+		return plinth.FormatNumber(e.Num())
+	}
+	return e.Str()
+}
+
+// header is the line at which a reader recognises the object: its name, else its kind.
+func header(d document.Document) plinth.Location {
+	meta, _ := d.Value.Get("metadata")
+	for _, in := range []struct {
+		v   plinth.Value
+		key string
+	}{{meta, "name"}, {meta, "generateName"}, {d.Value, "kind"}} {
+		if e, ok := in.v.Get(in.key); ok && e.Origin() != nil {
+			return e.Origin().At
+		}
+	}
+	return d.Decl.Header
+}
+
+// defines notes the scope of a kind that the project itself defines.
+func (r *reading) defines(crd plinth.Value) {
+	spec, _ := crd.Get("spec")
+	names, _ := spec.Get("names")
+	if text(spec, "scope") == "Cluster" {
+		r.cluster[text(spec, "group")+"/"+text(names, "kind")] = true
+	}
+}
+
+func (r *reading) emit(o object) {
+	kind := o.group + "/" + o.kind
+	address := o.kind + "/"
+	if !r.cluster[kind] && !clusterWide(kind) {
+		if o.namespace == "" {
+			o.namespace = "default"
+		}
+		address += o.namespace + "/"
+	}
+	address += o.name
+	o.decl.Address, o.decl.Type = address, o.kind
+	r.to.Resource(&plinth.Resource{
+		ID: plinth.ID("k8s:" + r.project.Name + "#" + address), Type: kind, Name: o.name, Project: r.project.Name,
+		Decl: o.decl, Props: o.value,
+	})
+}
+
+// chartOf returns the name of the Helm chart whose templates the file belongs to, and whether there is something to render.
+func (r *reading) chartOf(f plinth.File) (name string, templated bool) {
+	if !strings.Contains(string(f.Data), "{{") {
+		return "", false
+	}
+	for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+		if path.Base(dir) != "templates" {
+			continue
+		}
+		root := path.Dir(dir)
+		if _, ok := r.charts[root]; !ok {
+			r.charts[root] = r.chart(root)
+		}
+		if name := r.charts[root]; name != "" {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// chart returns the name of the chart in a folder, "" where there is none.
+func (r *reading) chart(root string) string {
+	data, err := fs.ReadFile(r.project.FS, path.Join(root, "Chart.yaml"))
+	if err != nil {
+		return ""
+	}
+	name := path.Base(root)
+	(&document.Parser{}).Parse("Chart.yaml", data, func(d document.Document) {
+		if own := text(d.Value, "name"); own != "" {
+			name = own
+		}
+	})
+	return name
+}
+
+// unrendered makes unknown what a template has still to fill in.
+func unrendered(v plinth.Value) plinth.Value {
+	switch v.Kind() {
+	case plinth.String:
+		if strings.Contains(v.Str(), "{{") {
+			return plinth.UnknownOf(v.Str()).WithOrigin(v.Origin())
+		}
+	case plinth.List:
+		list := make([]plinth.Value, v.Len())
+		for i, e := range v.List() {
+			list[i] = unrendered(e)
+		}
+		return plinth.ListOf(list).WithOrigin(v.Origin())
+	case plinth.Map:
+		fields := make([]plinth.Field, v.Len())
+		for i, f := range v.Fields() {
+			fields[i] = plinth.Field{Key: f.Key, Value: unrendered(f.Value)}
+		}
+		return plinth.MapOf(fields).WithOrigin(v.Origin())
+	}
+	return v
+}
