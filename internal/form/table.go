@@ -421,3 +421,26 @@ func readPart(tf string, n *yaml.Node) (p *part, err error) {
 	}
 	return p, nil
 }
+
+// Named returns every type that some table names, in lower case: Terraform types, what they become, and what hangs on them.
+func (t *Tables) Named() (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, tf := range t.Types() {
+		e, err := t.entry(tf)
+		if err != nil {
+			return nil, err
+		}
+		out[tf], out[strings.ToLower(e.Into)] = true, true
+		lines := e.lines
+		for _, p := range e.parts {
+			out[p.tf] = true
+			lines = append(lines[:len(lines):len(lines)], p.lines...)
+		}
+		for i := range lines {
+			typ, _, _ := strings.Cut(lines[i].hang, "[]")
+			out[strings.ToLower(typ)] = true
+		}
+	}
+	delete(out, "")
+	return out, nil
+}

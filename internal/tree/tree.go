@@ -86,6 +86,14 @@ func Memory(name string, files map[string]string) *Tree {
 	return &Tree{Name: name, Kind: "dir", FS: m}
 }
 
+// Dir is the folder on disk that holds the target, "" where there is none.
+func (t *Tree) Dir() string {
+	if t.root == nil {
+		return ""
+	}
+	return t.root.Name()
+}
+
 // Close releases the target.
 func (t *Tree) Close() error {
 	if t.root == nil {

@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/report"
+	"github.com/plinthsec/plinth/internal/rule"
+	"github.com/plinthsec/plinth/internal/scan"
+	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/internal/value"
+	"github.com/plinthsec/plinth/internal/verdict"
+)
+
+// scanFlags are the flags of scan that are no settings of plinth.yaml.
+type scanFlags struct {
+	outputs    []string
+	config     string
+	sets       []string
+	ignoreRepo bool
+	stdinPath  string
+	color      string
+	quiet      bool
+	wide       bool
+	timeout    time.Duration
+	show       []string
+}
+
+func scanCommand(s Streams) *cobra.Command {
+	var f scanFlags
+	cmd := &cobra.Command{
+		Use:   "scan [TARGET…]",
+		Short: "Look at infrastructure code and report what is wrong with it",
+		Long: `Look at Terraform and OpenTofu code, plans and state, CloudFormation and SAM, ARM templates, Kubernetes manifests and Dockerfiles,
+and report what is wrong with them. A target is a folder, a file, or - for standard input; without one it is this folder.
+
+Exit code: 0 passed; 1 the gate failed (a finding at or above --fail-on); 2 usage, configuration or rule error; 3 incomplete:
+something could not be looked at (the report lists it); 130 interrupted. The first that holds of 2, 1, 3.`,
+		Example: "  plinth scan\n  plinth scan infra/ --fail-on critical -o sarif=plinth.sarif -o table\n  plinth scan - --stdin-path main.tf < main.tf",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runScan(cmd, s, &f, args)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVarP(&f.outputs, "output", "o", nil, "FORMAT or FORMAT=FILE, may be given several times ("+strings.Join(report.FormatNames(), ", ")+"); default table")
+	fl.StringVarP(&f.config, "config", "c", "", "configuration file instead of the target's plinth.yaml")
+	fl.StringArrayVar(&f.sets, "set", nil, "KEY=VALUE: any key of plinth.yaml")
+	fl.BoolVar(&f.ignoreRepo, "ignore-repo-config", false, "leave the target's own plinth.yaml out")
+	fl.StringVar(&f.stdinPath, "stdin-path", "", "the name that standard input would have as a file; its ending tells the format")
+	fl.StringVar(&f.color, "color", "auto", "auto, always or never")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no summary on standard error")
+	fl.BoolVarP(&f.wide, "verbose", "v", false, "every instance and every excerpt")
+	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
+	register(fl)
+	return cmd
+}
+
+// output is where one format goes.
+type output struct {
+	format report.Format
+	file   string
+}
+
+func outputs(specs []string) ([]output, error) {
+	if len(specs) == 0 {
+		specs = []string{"table"}
+	}
+	var out []output
+	stdout := 0
+	for _, spec := range specs {
+		name, file, _ := strings.Cut(spec, "=")
+		var found bool
+		for _, f := range report.Formats() {
+			if f.Name == name {
+				out, found = append(out, output{f, file}), true
+			}
+		}
+		if !found {
+			return nil, faultf("there is no output format %q (%s)%s", name, strings.Join(report.FormatNames(), ", "), value.Hint(name, report.FormatNames()))
+		}
+		if file == "" {
+			stdout++
+		}
+	}
+	if stdout > 1 {
+		return nil, faultf("only one format can go to standard output; write the others as FORMAT=FILE")
+	}
+	return out, nil
+}
+
+func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
+	outs, err := outputs(f.outputs)
+	if err != nil {
+		return err
+	}
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return faultf("--color wants auto, always or never, not %q", f.color)
+	}
+	ctx := cmd.Context()
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
+		defer cancel()
+	}
+	targets, err := openTargets(s, f, args)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, t := range targets {
+			t.Close()
+		}
+	}()
+	p := newProgress(s, f.quiet)
+	defer p.clear()
+	rep, err := scanTargets(ctx, cmd, s, f, targets, p)
+	if err != nil {
+		return err
+	}
+	p.clear()
+	if err := write(s, f, outs, rep); err != nil {
+		return err
+	}
+	if rep.Exit != verdict.Passed {
+		return exit(rep.Exit)
+	}
+	return nil
+}
+
+var errTimeout = errors.New("the time given with --timeout is over")
+
+func openTargets(s Streams, f *scanFlags, args []string) ([]*tree.Tree, error) {
+	if len(args) == 0 {
+		args = []string{"."}
+	}
+	var out []*tree.Tree
+	for _, a := range args {
+		var t *tree.Tree
+		var err error
+		if a == "-" {
+			if f.stdinPath == "" {
+				return nil, faultf("standard input needs a name that tells its format: --stdin-path main.tf")
+			}
+			t, err = tree.Text(f.stdinPath, s.In)
+		} else {
+			t, err = tree.Open(a)
+		}
+		if err != nil {
+			return nil, fault{err}
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// scanTargets scans one target after the other and puts the report together.
+func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlags, targets []*tree.Tree, p *progress) (*report.Report, error) {
+	rep := &report.Report{Version: Version(), Source: sources(targets)}
+	engines := map[string]report.Engine{}
+	for i, t := range targets {
+		c, err := configure(t.Dir(), f.config, f.ignoreRepo, s.Env, f.sets, cmd.Flags())
+		if err != nil {
+			return nil, fault{err}
+		}
+		set, err := loadRules(c)
+		if err != nil {
+			return nil, fault{err}
+		}
+		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set), Progress: p.show}
+		res, err := run.Scan(ctx, t)
+		if err != nil {
+			if errors.Is(context.Cause(ctx), errTimeout) {
+				res, err = partial(t, res), nil
+			} else {
+				return nil, err
+			}
+		}
+		add(rep, engines, res, c)
+		code := verdict.Exit(res.Findings, res.Problems, c)
+		rep.Exit = worse(rep.Exit, code)
+		if i == 0 {
+			rep.FailOn, rep.NoGate = c.FailOn, c.FailOnNothing
+		}
+	}
+	for _, e := range all.Engines(nil) {
+		rep.Engines = append(rep.Engines, engines[e.Name()])
+	}
+	return rep, nil
+}
+
+// partial is the result of a run that ran out of time.
+func partial(t *tree.Tree, _ *scan.Result) *scan.Result {
+	return &scan.Result{Tree: t, Problems: []plinth.Problem{{Kind: plinth.Timeout, Text: errTimeout.Error() + "; nothing of this target is in the report"}}}
+}
+
+// worse returns the exit code that counts of two: a failed gate before an incomplete run before a passed one.
+func worse(a, b int) int {
+	for _, code := range []int{verdict.Usage, verdict.GateFailed, verdict.Incomplete} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return verdict.Passed
+}
+
+func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result, c *plinth.Config) {
+	t := res.Tree
+	rep.Targets = append(rep.Targets, report.Target{
+		Name: t.Name, Kind: t.Kind, Prefix: fromRepository(t.Dir()), Seen: res.Files.Seen, Read: res.Files.Read, Skipped: res.Files.Skipped, ByReader: res.Files.ByReader,
+	})
+	for _, x := range res.Findings {
+		if x.Rule.Severity >= c.Least {
+			rep.Findings = append(rep.Findings, report.Finding{Target: t.Name, Finding: x})
+		}
+	}
+	for _, x := range res.Problems {
+		rep.Problems = append(rep.Problems, report.Problem{Target: t.Name, Problem: x})
+	}
+	rep.Resources = append(rep.Resources, res.Resources...)
+	for name, cov := range res.Engines {
+		e := engines[name]
+		engines[name] = report.Engine{Name: name, Rules: max(e.Rules, cov.Rules), Resources: e.Resources + cov.Resources}
+	}
+}
+
+func sources(targets []*tree.Tree) func(target, path string) ([]byte, error) {
+	return func(target, path string) ([]byte, error) {
+		for _, t := range targets {
+			if t.Name == target {
+				return t.Read(path)
+			}
+		}
+		return nil, os.ErrNotExist
+	}
+}
+
+// loadRules loads the embedded rules and those of the configuration, and leaves out what was not asked for.
+func loadRules(c *plinth.Config) (*rule.Set, error) {
+	set, err := all.Rules(c.RuleDirs)
+	if err != nil {
+		return nil, err
+	}
+	return set.Select(c.Only, c.Skip, all.EngineNames())
+}
+
+func write(s Streams, f *scanFlags, outs []output, rep *report.Report) error {
+	for _, o := range outs {
+		opt := report.Options{Width: width(s), Wide: f.wide}
+		if o.file == "" {
+			opt.Color = f.color == "always" || f.color == "auto" && terminal(s.Out) && lookup(s.Env, "NO_COLOR") == "" && lookup(s.Env, "TERM") != "dumb"
+			if err := o.format.Write(s.Out, rep, opt); err != nil {
+				return fmt.Errorf("write %s: %w", o.format.Name, err)
+			}
+			continue
+		}
+		if err := toFile(o, rep, opt); err != nil {
+			return fault{err}
+		}
+	}
+	return nil
+}
+
+func toFile(o output, rep *report.Report, opt report.Options) (err error) {
+	file, err := os.Create(o.file)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", o.format.Name, err)
+	}
+	defer func() {
+		if e := file.Close(); err == nil {
+			err = e
+		}
+	}()
+	return o.format.Write(io.Writer(file), rep, opt)
+}
+
+const (
+	narrow = 80  // columns where the terminal does not tell
+	widest = 140 // longer lines are hard to read
+)
+
+func width(s Streams) int {
+	if n, err := strconv.Atoi(lookup(s.Env, "COLUMNS")); err == nil && n >= 40 {
+		return min(n, widest)
+	}
+	return narrow
+}
+
+// fromRepository returns the path of a folder from the root of the Git repository that it lies in, "" when there is none.
+func fromRepository(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	whole, err := filepath.Abs(dir)
+	if err != nil {
+		return ""
+	}
+	for at := whole; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, ".git")); err == nil {
+			rel, err := filepath.Rel(at, whole)
+			if err != nil || rel == "." {
+				return ""
+			}
+			return filepath.ToSlash(rel)
+		}
+		if at == filepath.Dir(at) {
+			return ""
+		}
+	}
+}

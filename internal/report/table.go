@@ -1,0 +1,435 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"regexp"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/plinthsec/plinth"
+)
+
+const (
+	placesShown   = 6 // places of one rule that are written out; the rest is counted
+	excerptsShown = 2 // places of one rule that show their code
+	reasonsShown  = 8 // root causes of unknown verdicts that are listed
+	problemsShown = 12
+	around        = 1 // lines of code before and after the deciding one
+)
+
+// paint are the ANSI colours of a report, empty without colour.
+type paint struct{ on bool }
+
+func (p paint) code(c, s string) string {
+	if !p.on || s == "" {
+		return s
+	}
+	return "\x1b[" + c + "m" + s + "\x1b[0m"
+}
+
+func (p paint) bold(s string) string { return p.code("1", s) }
+func (p paint) dim(s string) string  { return p.code("2", s) }
+
+func (p paint) severity(s plinth.Severity, text string) string {
+	return p.code([...]string{"36", "34", "33", "31", "1;31"}[min(int(s), 4)], text)
+}
+
+// group is all failing findings of one rule.
+type group struct {
+	rule   *plinth.Rule
+	places []place
+	total  int
+}
+
+// place is one block of code with all its instances.
+type place struct {
+	first     *Finding
+	instances int
+}
+
+func groups(list []Finding) []group {
+	var out []group
+	at := map[string]int{}
+	for i := range list {
+		f := &list[i]
+		if f.Verdict != plinth.Fail || f.Suppressed != nil {
+			continue
+		}
+		k, ok := at[f.Rule.ID]
+		if !ok {
+			k = len(out)
+			at[f.Rule.ID] = k
+			out = append(out, group{rule: f.Rule})
+		}
+		g := &out[k]
+		g.total++
+		if n := len(g.places); n > 0 && g.places[n-1].first.At == f.At && g.places[n-1].first.Target == f.Target {
+			g.places[n-1].instances++
+			continue
+		}
+		g.places = append(g.places, place{f, 1})
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		a, b := out[i].rule, out[j].rule
+		if a.Severity != b.Severity {
+			return a.Severity > b.Severity
+		}
+		return a.ID < b.ID
+	})
+	return out
+}
+
+type table struct {
+	w   bytes.Buffer
+	r   *Report
+	opt Options
+	paint
+	files map[string][]string
+}
+
+func writeTable(w io.Writer, r *Report, opt Options) error {
+	if opt.Width == 0 {
+		opt.Width = 80
+	}
+	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}}
+	for _, g := range groups(r.Findings) {
+		t.group(g)
+	}
+	t.unknowns()
+	t.problems()
+	t.summary()
+	_, err := w.Write(t.w.Bytes())
+	return err
+}
+
+func (t *table) group(g group) {
+	head := fmt.Sprintf("%-8s ", strings.ToUpper(g.rule.Severity.String()))
+	fmt.Fprintf(&t.w, "%s%s\n", t.severity(g.rule.Severity, head), t.bold(t.fit(g.rule.Title, t.opt.Width-len(head))))
+	count := ""
+	if g.total > 1 {
+		count = fmt.Sprintf("  ×%d", g.total)
+	}
+	fmt.Fprintf(&t.w, "%s\n", t.dim(t.fit("         "+g.rule.ID+count, t.opt.Width)))
+	shown := g.places
+	if !t.opt.Wide && len(shown) > placesShown {
+		shown = shown[:placesShown]
+	}
+	for i, p := range shown {
+		t.place(p, t.opt.Wide || i < excerptsShown)
+	}
+	if n := len(g.places) - len(shown); n > 0 {
+		fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", n)))
+	}
+	t.wrap("  fix: ", g.rule.Fix)
+	t.w.WriteByte('\n')
+}
+
+func (t *table) place(p place, excerpt bool) {
+	f := p.first
+	where := f.At.Path
+	if f.Target != "." && f.Target != "-" && len(t.r.Targets) > 1 {
+		where = f.Target + "/" + where
+	}
+	if f.At.Line > 0 {
+		where += fmt.Sprintf(":%d", f.At.Line)
+	}
+	times := ""
+	if p.instances > 1 {
+		times = fmt.Sprintf(" ×%d", p.instances)
+	}
+	address := ""
+	if f.Decl != nil {
+		address = f.Decl.Address
+	}
+	line := "  " + Clean(where) + "  " + Clean(address) + times
+	if utf8.RuneCountInString(line) > t.opt.Width {
+		fmt.Fprintf(&t.w, "  %s\n", t.code("4", t.fit(Clean(where), t.opt.Width-2)))
+		line = "    " + Clean(address) + times
+		fmt.Fprintf(&t.w, "%s\n", t.fit(line, t.opt.Width))
+	} else {
+		fmt.Fprintf(&t.w, "  %s  %s%s\n", t.code("4", Clean(where)), Clean(address), times)
+	}
+	if f.Message != "" && f.Message != f.Rule.Title {
+		t.wrap("    ", Clean(f.Message))
+	}
+	if excerpt {
+		t.excerpt(f)
+	}
+	for _, s := range f.Evidence {
+		note := s.Note
+		if s.At.Path != "" {
+			note += fmt.Sprintf(" (%s:%d)", s.At.Path, s.At.Line)
+		}
+		t.wrap("    ↳ ", Clean(note))
+	}
+}
+
+// excerpt prints the deciding lines with one line around them.
+func (t *table) excerpt(f *Finding) {
+	if t.r.Source == nil || f.At.Line == 0 {
+		return
+	}
+	lines := t.lines(f.Target, f.At.Path)
+	first, last := int(f.At.Line), int(max(f.At.EndLine, f.At.Line))
+	if last > first+3 {
+		last = first
+	}
+	for n := max(1, first-around); n <= min(len(lines), last+around); n++ {
+		mark, text := " ", Mask(lines[n-1])
+		text = t.fit(Clean(strings.ReplaceAll(text, "\t", "  ")), t.opt.Width-12)
+		if n >= first && n <= last {
+			mark = "›"
+			fmt.Fprintf(&t.w, "    %s %4d │ %s\n", t.code("31", mark), n, t.bold(text))
+			continue
+		}
+		fmt.Fprintf(&t.w, "    %s %s\n", mark, t.dim(strings.TrimRight(fmt.Sprintf("%4d │ %s", n, text), " ")))
+	}
+}
+
+func (t *table) lines(target, path string) []string {
+	key := target + "\x00" + path
+	if l, ok := t.files[key]; ok {
+		return l
+	}
+	data, err := t.r.Source(target, path)
+	if err != nil {
+		data = nil
+	}
+	l := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	t.files[key] = l
+	return l
+}
+
+// unknowns groups the undecided findings by root cause.
+func (t *table) unknowns() {
+	count, total := map[string]int{}, 0
+	for i := range t.r.Findings {
+		f := &t.r.Findings[i]
+		if f.Verdict != plinth.Undecided || f.Suppressed != nil {
+			continue
+		}
+		total++
+		for _, b := range f.Because {
+			count[b]++
+		}
+	}
+	if total == 0 {
+		return
+	}
+	causes := make([]string, 0, len(count))
+	for b := range count {
+		causes = append(causes, b)
+	}
+	sort.Slice(causes, func(i, j int) bool {
+		if count[causes[i]] != count[causes[j]] {
+			return count[causes[i]] > count[causes[j]]
+		}
+		return causes[i] < causes[j]
+	})
+	fmt.Fprintf(&t.w, "%s\n", t.bold(fmt.Sprintf("UNKNOWN  %d could not be decided", total)))
+	for i, b := range causes {
+		if i == reasonsShown && !t.opt.Wide {
+			fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more causes", len(causes)-i)))
+			break
+		}
+		fmt.Fprintf(&t.w, "%s\n", t.fit(fmt.Sprintf("  %5d because of %s", count[b], Clean(b)), t.opt.Width))
+	}
+	t.w.WriteByte('\n')
+}
+
+func (t *table) problems() {
+	if len(t.r.Problems) == 0 {
+		return
+	}
+	incomplete, list := 0, []Problem{}
+	for _, p := range t.r.Problems {
+		if p.Kind.Incomplete() {
+			incomplete++
+			list = append(list, p)
+		}
+	}
+	outside := len(t.r.Problems) - incomplete
+	if incomplete > 0 {
+		fmt.Fprintf(&t.w, "%s\n", t.severity(plinth.High, fmt.Sprintf("INCOMPLETE  %s could not be looked at", plural(incomplete, "place"))))
+		for i, p := range list {
+			if i == problemsShown && !t.opt.Wide {
+				fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", len(list)-i)))
+				break
+			}
+			t.problem(p)
+		}
+		t.w.WriteByte('\n')
+	}
+	if outside > 0 {
+		fmt.Fprintf(&t.w, "%s\n", t.bold(fmt.Sprintf("OUTSIDE  %s", plural(outside, "thing that lies outside the target or is not supported", "things that lie outside the target or are not supported"))))
+		n := 0
+		for _, p := range t.r.Problems {
+			if p.Kind.Incomplete() {
+				continue
+			}
+			if n++; n > 3 && !t.opt.Wide {
+				fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", outside-3)))
+				break
+			}
+			t.problem(p)
+		}
+		t.w.WriteByte('\n')
+	}
+}
+
+func (t *table) problem(p Problem) {
+	where := p.At.Path
+	if p.At.Line > 0 {
+		where += fmt.Sprintf(":%d", p.At.Line)
+	}
+	if where != "" {
+		where += ": "
+	}
+	t.wrap("  ", Clean(where+p.Text)+" ("+string(p.Kind)+")")
+}
+
+func (t *table) summary() {
+	s := t.r.Summary()
+	var seen, read int
+	kinds := map[string]int{}
+	for _, x := range t.r.Targets {
+		seen += x.Seen
+		read += x.Read
+		for k, n := range x.ByReader {
+			kinds[k] += n
+		}
+	}
+	var parts []string
+	for sev := plinth.Critical + 1; sev > 0; sev-- {
+		if n := s.Fail[sev-1]; n > 0 {
+			parts = append(parts, t.severity(sev-1, fmt.Sprintf("%d %s", n, sev-1)))
+		}
+	}
+	if parts == nil {
+		parts = []string{"no findings"}
+	}
+	if s.Unknown > 0 {
+		parts = append(parts, fmt.Sprintf("%d unknown", s.Unknown))
+	}
+	if s.Suppressed > 0 {
+		parts = append(parts, fmt.Sprintf("%d suppressed", s.Suppressed))
+	}
+	fmt.Fprintf(&t.w, "%s\n", strings.Join(parts, " · "))
+	var resources, rules int
+	for _, e := range t.r.Engines {
+		resources, rules = resources+e.Resources, rules+e.Rules
+	}
+	t.wrap("", fmt.Sprintf("looked at %s of %d (%s), %s, %s", plural(read, "file"), seen, list(kinds), plural(resources, "resource"), plural(rules, "rule")))
+	fmt.Fprintf(&t.w, "%s\n", t.gate())
+}
+
+func (t *table) gate() string {
+	switch {
+	case t.r.Exit == 1:
+		return t.severity(plinth.Critical, "gate: failed") + fmt.Sprintf(" (a finding at or above %s)", t.r.FailOn)
+	case t.r.Exit == 3:
+		return t.severity(plinth.Medium, "gate: incomplete") + " (--allow-incomplete accepts that)"
+	case t.r.NoGate:
+		return "gate: none"
+	}
+	return t.code("32", "gate: passed")
+}
+
+func list(kinds map[string]int) string {
+	names := make([]string, 0, len(kinds))
+	for k := range kinds {
+		names = append(names, k)
+	}
+	sort.Strings(names)
+	for i, k := range names {
+		names[i] = fmt.Sprintf("%s %d", k, kinds[k])
+	}
+	if names == nil {
+		return "none that a reader knows"
+	}
+	return strings.Join(names, ", ")
+}
+
+// plural writes a count with its noun.
+func plural(n int, words ...string) string {
+	switch {
+	case n == 1:
+		return "1 " + words[0]
+	case len(words) > 1:
+		return fmt.Sprintf("%d %s", n, words[1])
+	}
+	return fmt.Sprintf("%d %ss", n, words[0])
+}
+
+// fit cuts a line that is wider than the columns.
+func (t *table) fit(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	r := []rune(s)
+	return string(r[:max(0, width-1)]) + "…"
+}
+
+// wrap writes text with a hanging indent.
+func (t *table) wrap(indent, text string) {
+	hang := strings.Repeat(" ", utf8.RuneCountInString(indent))
+	line := indent
+	empty := true
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(line) + utf8.RuneCountInString(word)
+		if !empty && n+1 > t.opt.Width {
+			fmt.Fprintf(&t.w, "%s\n", line)
+			line, empty = hang, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += word
+		empty = false
+	}
+	if !empty {
+		fmt.Fprintf(&t.w, "%s\n", line)
+	}
+}
+
+// Clean makes text of unknown origin safe for terminals and logs: control characters and invalid bytes are written out.
+func Clean(s string) string {
+	clean := true
+	for _, r := range s {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == utf8.RuneError || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			b.WriteByte(' ')
+		case r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+			fmt.Fprintf(&b, "\\u%04x", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+var secretLine = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credential)[a-z0-9_.\-]*["']?\s*[:=]+\s*)(["']?)([^"'\s,}]{4,})`)
+
+// Mask hides what looks like a hard-coded secret in a line of code.
+func Mask(line string) string {
+	return secretLine.ReplaceAllStringFunc(line, func(m string) string {
+		p := secretLine.FindStringSubmatch(m)
+		if strings.HasPrefix(p[3], "var.") || strings.HasPrefix(p[3], "local.") || strings.HasPrefix(p[3], "${") || p[3] == "true" || p[3] == "false" || p[3] == "null" || strings.Contains(p[3], "(") {
+			return m
+		}
+		return p[1] + p[2] + "********"
+	})
+}

@@ -1,0 +1,149 @@
+// Package verdict sorts what the engines found: it names each finding by its fingerprint and decides whether the run passes.
+package verdict
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+const keyBytes = 12 // of the SHA-256 that names a finding: 96 bits, no collision among 10^9 findings in practice
+
+// Sort orders findings by severity, rule, place and resource, drops exact doubles and gives each its fingerprint: a hash of
+// rule, project, root folder, resource address and property path. It holds no line numbers, so that it survives edits.
+func Sort(findings []plinth.Finding) []plinth.Finding {
+	sort.SliceStable(findings, func(i, j int) bool { return less(&findings[i], &findings[j]) })
+	out := findings[:0]
+	for i := range findings {
+		if i > 0 && same(&findings[i], &out[len(out)-1]) {
+			continue
+		}
+		out = append(out, findings[i])
+	}
+	seen := make(map[string]int, len(out))
+	for i := range out {
+		identity := identity(&out[i])
+		n := seen[identity]
+		seen[identity]++
+		if n > 0 { // two blocks of one address: the order in the code tells them apart
+			identity += "\x00" + strconv.Itoa(n)
+		}
+		sum := sha256.Sum256([]byte(identity))
+		out[i].Key = hex.EncodeToString(sum[:keyBytes])
+	}
+	return out
+}
+
+func identity(f *plinth.Finding) string {
+	var project, root, address string
+	if f.Resource != nil {
+		project, root = f.Resource.Project, f.Resource.Root
+	}
+	if f.Decl != nil {
+		address = f.Decl.Address
+		if root == "" {
+			root = path.Dir(f.Decl.At.Path)
+		}
+	}
+	return strings.Join([]string{f.Rule.ID, project, root, address, f.Path}, "\x00")
+}
+
+func less(a, b *plinth.Finding) bool {
+	if a.Rule.Severity != b.Rule.Severity {
+		return a.Rule.Severity > b.Rule.Severity
+	}
+	if a.Rule.ID != b.Rule.ID {
+		return a.Rule.ID < b.Rule.ID
+	}
+	if a.Verdict != b.Verdict {
+		return a.Verdict < b.Verdict
+	}
+	if a.At != b.At {
+		return before(a.At, b.At)
+	}
+	if x, y := address(a), address(b); x != y {
+		return x < y
+	}
+	if x, y := id(a), id(b); x != y {
+		return x < y
+	}
+	if a.Path != b.Path {
+		return a.Path < b.Path
+	}
+	return a.Message < b.Message
+}
+
+// same tells whether two findings say the same of the same place: a part that several resources share is judged once for each.
+func same(a, b *plinth.Finding) bool {
+	return a.Rule == b.Rule && a.Verdict == b.Verdict && a.At == b.At && address(a) == address(b) && a.Path == b.Path && a.Message == b.Message && root(a) == root(b)
+}
+
+func address(f *plinth.Finding) string {
+	if f.Decl == nil {
+		return ""
+	}
+	return f.Decl.Address
+}
+
+func id(f *plinth.Finding) plinth.ID {
+	if f.Resource == nil {
+		return ""
+	}
+	return f.Resource.ID
+}
+
+func root(f *plinth.Finding) string {
+	if f.Resource == nil {
+		return ""
+	}
+	return f.Resource.Project + "\x00" + f.Resource.Root
+}
+
+func before(a, b plinth.Location) bool {
+	switch {
+	case a.Path != b.Path:
+		return a.Path < b.Path
+	case a.Line != b.Line:
+		return a.Line < b.Line
+	case a.Col != b.Col:
+		return a.Col < b.Col
+	case a.EndLine != b.EndLine:
+		return a.EndLine < b.EndLine
+	}
+	return a.EndCol < b.EndCol
+}
+
+// The exit codes of a run.
+const (
+	Passed     = 0
+	GateFailed = 1
+	Usage      = 2
+	Incomplete = 3
+)
+
+// Exit decides the exit code of a run that has no usage fault.
+func Exit(findings []plinth.Finding, problems []plinth.Problem, c *plinth.Config) int {
+	for i := range findings {
+		f := &findings[i]
+		if f.Suppressed != nil {
+			continue
+		}
+		if f.Verdict == plinth.Fail && !c.FailOnNothing && f.Rule.Severity >= c.FailOn || f.Verdict == plinth.Undecided && c.FailOnUnknown {
+			return GateFailed
+		}
+	}
+	if c.AllowPartial {
+		return Passed
+	}
+	for _, p := range problems {
+		if p.Kind.Incomplete() || c.Strict {
+			return Incomplete
+		}
+	}
+	return Passed
+}
