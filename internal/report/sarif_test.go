@@ -1,0 +1,114 @@
+package report
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	_ "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif" // carries the schema of the standard
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/plinthsec/plinth"
+)
+
+// sample is a report with every kind of content.
+func sample() *Report {
+	rule := &plinth.Rule{
+		ID: "aws-s3-versioning", Engine: "misconfig", Aliases: []string{"CKV_AWS_21"}, Title: "S3 bucket keeps no earlier versions", Why: "A deleted object is gone.",
+		Fix: "Turn versioning on for the bucket.", Severity: plinth.High, CWE: []string{"CWE-693"},
+	}
+	decl := &plinth.Declaration{Address: `module.a["x"].aws_s3_bucket.b`, Type: "aws_s3_bucket", At: plinth.Location{Path: "a b/main.tf", Line: 2, Col: 1, EndLine: 4, EndCol: 2}}
+	res := &plinth.Resource{ID: "tf:#x", Type: "AWS::S3::Bucket", Decl: decl, Props: plinth.MapOf(nil), Source: plinth.MapOf(nil)}
+	at := plinth.Location{Path: "a b/main.tf", Line: 3, Col: 3, EndLine: 3, EndCol: 24}
+	find := plinth.Finding{
+		Key: "k1", Rule: rule, Resource: res, Decl: decl, At: at, Message: "versioning is \x1b[31m\"Suspended\"", Verdict: plinth.Fail,
+		Evidence: []plinth.Step{{Note: "set by variable v", At: plinth.Location{Path: "vars.tf", Line: 1}}},
+	}
+	unknown, silenced := find, find
+	unknown.Key, unknown.Verdict, unknown.Because = "k2", plinth.Undecided, []string{"var.status"}
+	silenced.Key, silenced.Suppressed = "k3", &plinth.Suppression{By: "comment", Why: "test bucket"}
+	return &Report{
+		Version: "1.2.3", Targets: []Target{{Name: ".", Kind: "dir", Prefix: "infra", Seen: 3, Read: 2, Skipped: 1, ByReader: map[string]int{"terraform": 2}}},
+		Findings:  []Finding{{".", find}, {".", unknown}, {".", silenced}},
+		Problems:  []Problem{{".", plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: "x.tf", Line: 9, Col: 1}, Text: "a block is not closed"}}},
+		Resources: []*plinth.Resource{res}, Engines: []Engine{{"misconfig", 1, 1}}, FailOn: plinth.High, Exit: 1,
+		Source: func(_, path string) ([]byte, error) {
+			return []byte("# a bucket\nresource \"aws_s3_bucket\" \"b\" {\n  password = \"hunter22\"\n}\n"), nil
+		},
+	}
+}
+
+// standardSchema is the schema text inside the module that carries it.
+func standardSchema(t *testing.T) string {
+	t.Helper()
+	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "schema.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && len(lit.Value) > len(text) {
+			if s, err := strconv.Unquote(lit.Value); err == nil {
+				text = s
+			}
+		}
+		return true
+	})
+	return text
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(standardSchema(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("sarif.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*Report{"full": sample(), "empty": {}} {
+		var out bytes.Buffer
+		if err := writeSARIF(&out, r, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled.Validate(doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSARIFContent(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeSARIF(&out, sample(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	got := out.String()
+	for _, want := range []string{`"uri": "infra/a%20b/main.tf"`, `"plinth/v1": "k1"`, `"kind": "inSource"`, `"level": "error"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("lacks %s", want)
+		}
+	}
+	for _, no := range []string{"\x1b", "k2"} {
+		if strings.Contains(got, no) {
+			t.Errorf("holds %q", no)
+		}
+	}
+}
