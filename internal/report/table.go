@@ -347,7 +347,7 @@ func list(kinds map[string]int) string {
 	for i, k := range names {
 		names[i] = fmt.Sprintf("%s %d", k, kinds[k])
 	}
-	if names == nil {
+	if len(names) == 0 {
 		return "none that a reader knows"
 	}
 	return strings.Join(names, ", ")

@@ -1,6 +1,51 @@
 package scan
 
-import "github.com/plinthsec/plinth"
+import (
+	"bytes"
+	"path"
+	"strings"
 
-// orphan looks at a file that no reader wanted.
-func orphan(string, []byte, func(plinth.Problem)) {}
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
+)
+
+const maxOrphan = 4 << 20 // bytes: larger JSON and YAML that no reader knows is data, no configuration
+
+// loose are JSON files whose own tools allow comments and commas at the end.
+var loose = []string{"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".eslintrc*", "*.code-workspace", ".babelrc*", "renovate.json*", ".devcontainer.json", "launch.json", "settings.json", "tasks.json", "extensions.json"}
+
+// templated are marks of files that become JSON or YAML only when something fills them in.
+var templated = [][]byte{[]byte("{{"), []byte("{%"), []byte("${"), []byte("%{"), []byte("<%"), []byte("#{")}
+
+// orphan looks at a JSON or YAML file that no reader wanted. When it does not parse nobody can tell what it was, so it is a
+// problem; a template is listed as unsupported.
+func orphan(p string, data []byte, problem func(plinth.Problem)) {
+	switch strings.ToLower(path.Ext(p)) {
+	case ".json", ".yaml", ".yml":
+	default:
+		return
+	}
+	if len(data) > maxOrphan {
+		return
+	}
+	for _, pattern := range loose {
+		if ok, err := path.Match(pattern, path.Base(p)); err == nil && ok {
+			return
+		}
+	}
+	parser := document.Parser{Relaxed: true}
+	for _, x := range parser.Parse(p, data, func(document.Document) {}) {
+		if x.Kind == plinth.Broken && strings.Contains(x.Text, "stands twice") {
+			continue
+		}
+		for _, mark := range templated {
+			if bytes.Contains(data, mark) {
+				x.Kind, x.Text = plinth.Unsupported, "a template that is neither JSON nor YAML before it is filled in"
+				x.At = plinth.Location{Path: p}
+				break
+			}
+		}
+		problem(x)
+		return
+	}
+}
