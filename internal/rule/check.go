@@ -1,0 +1,97 @@
+package rule
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// Check reads all rules, with their examples, and returns what is wrong with them. known tells whether a type has a property
+// (names joined by dots, without brackets): a path that no reader can give would never match. known may be nil.
+func (s *Set) Check(known func(typ, path string) error) []plinth.Problem {
+	out := doubled(s.entries)
+	asked := map[string]*entry{}
+	for _, e := range s.entries {
+		r, problems := e.load()
+		out = append(out, problems...)
+		if r == nil {
+			continue
+		}
+		_, problems = r.Examples()
+		out = append(out, problems...)
+		if known != nil {
+			out = append(out, e.unknownPaths(r, known)...)
+		}
+		for _, a := range r.Aliases {
+			for _, typ := range r.On {
+				key := strings.ToLower(a) + "\x00" + typ
+				if first := asked[key]; first != nil {
+					out = append(out, e.problem("alias %s already stands at %s for %s; two rules do not answer one question", a, first.id, typ))
+				}
+				asked[key] = e
+			}
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		if out[i].At.Path != out[j].At.Path {
+			return out[i].At.Path < out[j].At.Path
+		}
+		return out[i].At.Line < out[j].At.Line
+	})
+	return out
+}
+
+func (e *entry) problem(format string, args ...any) plinth.Problem {
+	return plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1}, Text: fmt.Sprintf(format, args...)}
+}
+
+// unknownPaths holds every property that the rule reads against what is known of its types.
+func (e *entry) unknownPaths(r *Rule, known func(typ, path string) error) []plinth.Problem {
+	var out []plinth.Problem
+	said := map[string]bool{}
+	ask := func(typ string, steps []string) {
+		path := strings.Join(withoutElements(steps), ".")
+		if path == "" || said[typ+" "+path] {
+			return
+		}
+		said[typ+" "+path] = true
+		if err := known(typ, path); err != nil {
+			out = append(out, e.problem("%s", err))
+		}
+	}
+	paths := r.Fail.Paths()
+	if r.When != nil {
+		paths = append(paths[:len(paths):len(paths)], r.When.Paths()...)
+	}
+	for _, typ := range r.On {
+		for _, p := range paths {
+			switch p.Root {
+			case names[P]:
+				ask(typ, p.Steps)
+			case names[E]:
+				ask(typ, append(r.Each[:len(r.Each):len(r.Each)], p.Steps...))
+			}
+		}
+		if r.Each != nil {
+			ask(typ, r.Each)
+		}
+	}
+	for _, p := range paths {
+		if p.Root == "" {
+			ask(p.Type, p.Steps)
+		}
+	}
+	return out
+}
+
+func withoutElements(steps []string) []string {
+	var out []string
+	for _, s := range steps {
+		if s != "[]" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

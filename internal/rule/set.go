@@ -1,0 +1,267 @@
+package rule
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/value"
+)
+
+// Set is the rules of a run. It is safe for concurrent use.
+type Set struct {
+	entries []*entry // sorted by id
+	byType  map[string][]*entry
+	byName  func() map[string]*entry // ids and aliases in lower case
+}
+
+// entry is a rule file of which only the names are known until somebody asks for more.
+type entry struct {
+	heading
+	file string
+	data string
+	envs *environments
+	load func() (*Rule, []plinth.Problem)
+}
+
+// Faults are what is wrong with rule files.
+type Faults []plinth.Problem
+
+func (f Faults) Error() string {
+	var b strings.Builder
+	for i, p := range f {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s:%d:%d: %s", p.At.Path, p.At.Line, p.At.Col, p.Text)
+	}
+	return b.String()
+}
+
+// Load returns the rules below fsys, which are read as they are needed, and those of the folders, which are checked at once:
+// the error is Faults for what is wrong with the latter.
+func Load(fsys fs.FS, dirs ...string) (*Set, error) {
+	envs := &environments{}
+	entries, err := scan(fsys, "", envs)
+	if err != nil {
+		return nil, fmt.Errorf("load embedded rules: %w", err)
+	}
+	var own []*entry
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return nil, fmt.Errorf("load rules: %w", err)
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("load rules: %s is not a folder", dir)
+		}
+		more, err := scan(os.DirFS(dir), filepath.ToSlash(dir), envs)
+		if err != nil {
+			return nil, fmt.Errorf("load rules: %w", err)
+		}
+		own = append(own, more...)
+	}
+	var faults Faults
+	for _, e := range own {
+		_, problems := e.load()
+		faults = append(faults, problems...)
+	}
+	entries = append(entries, own...)
+	if len(own) > 0 {
+		faults = append(faults, doubled(entries)...)
+	}
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return newSet(entries), nil
+}
+
+// scan finds the rule files of a folder and reads their headings.
+func scan(fsys fs.FS, prefix string, envs *environments) ([]*entry, error) {
+	var out []*entry
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if ext := path.Ext(p); d.IsDir() || ext != ".yaml" && ext != ".yml" {
+			return nil
+		}
+		if len(out) == maxFiles {
+			return fmt.Errorf("more than %d rule files", maxFiles)
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Size() > maxFile {
+			return fmt.Errorf("%s is larger than %d bytes", path.Join(prefix, p), maxFile)
+		}
+		data, err := fs.ReadFile(fsys, p)
+		if err != nil {
+			return err
+		}
+		out = append(out, newEntry(path.Join(prefix, p), string(data), envs))
+		return nil
+	})
+	return out, err
+}
+
+func newEntry(file, data string, envs *environments) *entry {
+	e := &entry{heading: headingOf(data), file: file, data: data, envs: envs}
+	e.load = sync.OnceValues(func() (*Rule, []plinth.Problem) { return e.read(e.head()) })
+	return e
+}
+
+func newSet(entries []*entry) *Set {
+	s := &Set{entries: entries, byType: map[string][]*entry{}}
+	sort.SliceStable(entries, func(i, j int) bool { return entries[i].id < entries[j].id })
+	for _, e := range entries {
+		for _, t := range e.on {
+			s.byType[t] = append(s.byType[t], e)
+		}
+	}
+	s.byName = sync.OnceValue(func() map[string]*entry {
+		m := make(map[string]*entry, 4*len(entries))
+		for _, e := range slices.Backward(entries) {
+			for _, a := range e.aliases {
+				m[strings.ToLower(a)] = e
+			}
+		}
+		for _, e := range entries {
+			m[strings.ToLower(e.id)] = e
+		}
+		return m
+	})
+	return s
+}
+
+// doubled finds ids that several files have.
+func doubled(entries []*entry) []plinth.Problem {
+	var out []plinth.Problem
+	first := map[string]*entry{}
+	for _, e := range entries {
+		if f := first[e.id]; f != nil {
+			out = append(out, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
+				Text: fmt.Sprintf("rule %s is already in %s", e.id, f.file)})
+			continue
+		}
+		first[e.id] = e
+	}
+	return out
+}
+
+// Len returns the number of rules.
+func (s *Set) Len() int { return len(s.entries) }
+
+// ByType returns the rules for resources of a type, sorted by id. A rule that cannot be used is a problem and is left out.
+func (s *Set) ByType(typ string, problem func(plinth.Problem)) []*Rule {
+	list := s.byType[typ]
+	if PodSpec(typ) != nil {
+		list = append(slices.Clip(list), s.byType[Workload]...)
+		sort.SliceStable(list, func(i, j int) bool { return list[i].id < list[j].id })
+		list = slices.CompactFunc(list, func(a, b *entry) bool { return a == b })
+	}
+	return loaded(list, problem)
+}
+
+// All returns all rules, sorted by id. A rule that cannot be used is a problem and is left out.
+func (s *Set) All(problem func(plinth.Problem)) []*Rule { return loaded(s.entries, problem) }
+
+func loaded(list []*entry, problem func(plinth.Problem)) []*Rule {
+	out := make([]*Rule, 0, len(list))
+	for _, e := range list {
+		r, problems := e.load()
+		for _, p := range problems {
+			problem(p)
+		}
+		if r != nil {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Find returns the rule of this id or alias, without regard to case; nil where there is none or it cannot be used.
+func (s *Set) Find(name string) *Rule {
+	e := s.byName()[strings.ToLower(name)]
+	if e == nil {
+		return nil
+	}
+	r, _ := e.load()
+	return r
+}
+
+// Nearest returns the id or alias most like a name, "" where none is.
+func (s *Set) Nearest(name string) string {
+	var names []string
+	for _, e := range s.entries {
+		names = append(append(names, e.id), e.aliases...)
+	}
+	return value.Nearest(name, names)
+}
+
+// Select returns the rules that are asked for: those that only names (all, where it is empty) without those that skip names.
+// A name is an id, an alias, the name of an engine, or a pattern with * for ids. engines are all names of engines. The error
+// names what nothing has.
+func (s *Set) Select(only, skip, engines []string) (*Set, error) {
+	if len(only) == 0 && len(skip) == 0 {
+		return s, nil
+	}
+	keep, errOnly := s.named(only, engines)
+	drop, errSkip := s.named(skip, engines)
+	if err := errors.Join(errOnly, errSkip); err != nil {
+		return nil, err
+	}
+	var out []*entry
+	for _, e := range s.entries {
+		if (len(only) == 0 || keep[e]) && !drop[e] {
+			out = append(out, e)
+		}
+	}
+	return newSet(out), nil
+}
+
+func (s *Set) named(list, engines []string) (map[*entry]bool, error) {
+	found := map[*entry]bool{}
+	var faults []error
+	for _, name := range list {
+		switch e := s.byName()[strings.ToLower(name)]; {
+		case e != nil:
+			found[e] = true
+		case slices.Contains(engines, name):
+			for _, e := range s.entries {
+				found[e] = found[e] || name == Engine
+			}
+		default:
+			some := false
+			for _, e := range s.entries {
+				if ok, err := path.Match(name, e.id); ok && err == nil {
+					found[e], some = true, true
+				}
+			}
+			if !some {
+				faults = append(faults, s.unheard(name, engines))
+			}
+		}
+	}
+	return found, errors.Join(faults...)
+}
+
+func (s *Set) unheard(name string, engines []string) error {
+	near := value.Nearest(name, engines)
+	if near == "" {
+		near = s.Nearest(name)
+	}
+	if near == "" {
+		return fmt.Errorf("there is no rule or engine %q", name)
+	}
+	return fmt.Errorf("there is no rule or engine %q; the nearest is %s", name, near)
+}
