@@ -185,6 +185,12 @@ type Finding struct {
 	Suppressed *Suppression
 }
 
+// Coverage says how much an engine looked at.
+type Coverage struct {
+	Rules     int // rules that found a resource to judge
+	Resources int // resources that some rule judged
+}
+
 // Sink takes what a reader or an engine finds. It may be called from several goroutines.
 type Sink interface {
 	Resource(*Resource)

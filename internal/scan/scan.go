@@ -27,10 +27,7 @@ type Engine interface {
 }
 
 // Coverage says how much an engine looked at.
-type Coverage struct {
-	Rules     int // rules that found a resource to judge
-	Resources int // resources that some rule judged
-}
+type Coverage = plinth.Coverage
 
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
