@@ -50,15 +50,15 @@ type Resource struct {
 	Root    string // folder of the Terraform root module, "" elsewhere
 	Phase   Phase
 	Decl    *Declaration
-	Props   Value   // provider form, a map
-	Source  Value   // the arguments as written and evaluated (Terraform); zero where Props is the source form
-	Data    bool    // a Terraform data source: read, not made
+	Props   Value // provider form, a map
+	Source  Value // the arguments as written and evaluated (Terraform); zero where Props is the source form
+	Data    bool  // a Terraform data source: read, not made
 	// External: the resource is not in the code, only parts of it are (a security group rule for a group of somebody else).
 	// Its Props are an unknown that is Partial; nothing may fail on what is not there.
 	External bool
-	Hung     bool // declared by an argument of another resource: the policy written inside a bucket
-	Aliases []ID    // other names of the same thing
-	Terms   Context // what else its reader knows that decides defaults
+	Hung     bool    // declared by an argument of another resource: the policy written inside a bucket
+	Aliases  []ID    // other names of the same thing
+	Terms    Context // what else its reader knows that decides defaults
 }
 
 // Context is what decides defaults of a resource beside its own text.

@@ -62,9 +62,12 @@ func (g *Graph) Refers(i int32) []int32 { return g.out.of(i) }
 func (g *Graph) Referred(i int32) []int32 { return g.in.of(i) }
 
 // ByProps returns the index of the resource whose Props are this very value, as they are found in Resources; not of an equal one,
-// nor of one without properties.
-func (g *Graph) ByProps(props plinth.Value) (int32, bool) {
+// nor of one without properties. The resource with index near is tried first, and alone where there are no properties.
+func (g *Graph) ByProps(props plinth.Value, near int32) (int32, bool) {
 	f := identity(props)
+	if f == identity(g.resources[near].Props) {
+		return near, true
+	}
 	if f == nil {
 		return 0, false
 	}

@@ -56,10 +56,10 @@ func TestReferences(t *testing.T) {
 	if diff := cmp.Diff([]string{"A", "B"}, g.Types()); diff != "" {
 		t.Error(diff)
 	}
-	if i, ok := g.ByProps(all[3].Props); !ok || i != 3 {
+	if i, ok := g.ByProps(all[3].Props, 0); !ok || i != 3 {
 		t.Errorf("ByProps = %d, %v", i, ok)
 	}
-	if _, ok := g.ByProps(plinth.Value{}); ok {
+	if _, ok := g.ByProps(plinth.Value{}, 0); ok {
 		t.Error("nothing has a resource")
 	}
 }

@@ -1,0 +1,252 @@
+package misconfig
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/rule"
+	"github.com/plinthsec/plinth/internal/value"
+)
+
+const (
+	maxName    = 60  // bytes of an element's content in a path; longer content is named by its digest
+	maxQuoted  = 120 // characters of a value in a message
+	digest     = 6   // bytes of the SHA-256 that names a long element
+	maxOrigins = 20  // of the places that lead to a value: a chain of module arguments is shorter
+)
+
+// found reports a finding about what the variables hold.
+func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
+	f := plinth.Finding{Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
+		Path: j.path(r), Message: j.message(r)}
+	if o := j.decides(r); o != nil {
+		j.place(&f, o)
+	}
+	j.report(f)
+}
+
+// decides returns the origin of the deciding property, or of the innermost thing around it that is written down.
+func (j *judge) decides(r *rule.Rule) *plinth.Origin {
+	from := r.AtFrom
+	if j.list == "" && (from == rule.E || from == rule.C) { // the list as a whole is unknown
+		from = rule.P
+		if r.Pods != rule.None {
+			return nil
+		}
+		_, o := find(j.res.Props, r.Each, nil)
+		return o
+	}
+	base := j.vars[from]
+	around := base.Origin()
+	if from == rule.P {
+		around = nil
+	}
+	_, o := find(base, r.At, around)
+	return o
+}
+
+// find walks to a property, as far as there is one, and returns it with the origin of the last thing on the way that has one.
+func find(v plinth.Value, steps []string, around *plinth.Origin) (plinth.Value, *plinth.Origin) {
+	for _, s := range steps {
+		v = document(v)
+		if v.IsUnknown() {
+			v = certain(v)
+		}
+		next, ok := v.Get(s)
+		if !ok {
+			return plinth.Value{}, around
+		}
+		v = next
+		if o := v.Origin(); o != nil && (o.At.Line > 0 || o.Decl != nil) {
+			around = o
+		}
+	}
+	return v, around
+}
+
+// place points the finding at what decides: the argument, its declaration where that is a part of the resource, and how the
+// value came there.
+func (j *judge) place(f *plinth.Finding, o *plinth.Origin) {
+	if o.Decl != nil && o.Decl != j.res.Decl {
+		f.Decl, f.At = o.Decl, o.Decl.Header
+		if j.res.Decl != nil && o.Decl.Address != j.res.Decl.Address {
+			f.Evidence = append(f.Evidence, plinth.Step{Note: "part of " + j.res.Decl.Address, At: j.res.Decl.Header, Resource: j.res.Decl.Address})
+		}
+	}
+	if o.Default {
+		return
+	}
+	if o.At.Line > 0 {
+		f.At = o.At
+	}
+	for from, n := o.From, 0; from != nil && n < maxOrigins; from, n = from.From, n+1 {
+		note := "set by " + from.Path
+		if from.Path == "" {
+			note = "set here"
+		}
+		f.Evidence = append(f.Evidence, plinth.Step{Note: note, At: from.At})
+	}
+}
+
+// path names the deciding property in the words of its provider, with list elements named by their content.
+func (j *judge) path(r *rule.Rule) string {
+	at := pathText(r.At)
+	switch {
+	case j.list == "" && (r.Each != nil || r.Pods > rule.Whole):
+		return pathText(r.Each)
+	case j.list == "" && r.AtFrom == rule.Pod:
+		return join(strings.Join(rule.PodSpec(j.res.Type), "."), at)
+	case j.list == "":
+		return at
+	}
+	element := j.vars[rule.E]
+	if r.Each == nil {
+		element = j.vars[rule.C]
+	}
+	name := j.list + "[" + nameOf(element) + "]"
+	j.names[name]++
+	if n := j.names[name]; n > 1 {
+		name += "#" + strconv.Itoa(n)
+	}
+	if r.AtFrom != rule.E && r.AtFrom != rule.C {
+		return name
+	}
+	return join(name, at)
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "." + b
+}
+
+func pathText(steps []string) string {
+	return strings.ReplaceAll(strings.Join(steps, "."), ".[]", "[]")
+}
+
+// nameOf names a list element by its content: its own name, its short texts and numbers, or a digest.
+func nameOf(v plinth.Value) string {
+	if v.Kind() != plinth.Map {
+		return short(v)
+	}
+	for _, key := range [...]string{"name", "Name", "Key", "Id", "Sid"} {
+		if n, ok := v.Get(key); ok && n.Kind() == plinth.String && n.Str() != "" && !n.Sensitive() && len(n.Str()) <= maxName {
+			return n.Str()
+		}
+	}
+	var first, rest []string
+	from, _ := v.Get("FromPort")
+	for _, f := range v.Fields() {
+		switch {
+		case strings.EqualFold(f.Key, "description"):
+		case f.Value.Sensitive() || f.Value.Kind() == plinth.List || f.Value.Kind() == plinth.Map:
+			return digestOf(v)
+		case f.Key == "IpProtocol" || f.Key == "FromPort":
+			first = append([]string{plain(f.Value)}, first...)
+		case f.Key == "ToPort" && value.Known(from) && from.Num() == f.Value.Num():
+		default:
+			rest = append(rest, plain(f.Value))
+		}
+	}
+	if name := strings.Join(append(first, rest...), " "); len(name) <= maxName {
+		return name
+	}
+	return digestOf(v)
+}
+
+// short is a scalar's text, or a digest.
+func short(v plinth.Value) string {
+	if s := plain(v); len(s) <= maxName && v.Kind() != plinth.List && !v.Sensitive() {
+		return s
+	}
+	return digestOf(v)
+}
+
+func plain(v plinth.Value) string {
+	switch v.Kind() {
+	case plinth.String:
+		return v.Str()
+	case plinth.Unknown:
+		return "?"
+	}
+	return v.String()
+}
+
+func digestOf(v plinth.Value) string {
+	var b bytes.Buffer
+	value.WriteJSON(&b, v)
+	sum := sha256.Sum256(b.Bytes())
+	return hex.EncodeToString(sum[:digest])
+}
+
+// message is the title, and what the rule adds to it.
+func (j *judge) message(r *rule.Rule) string {
+	if r.Message == nil {
+		return r.Title
+	}
+	var b strings.Builder
+	b.WriteString(r.Title)
+	b.WriteString(": ")
+	for _, p := range r.Message {
+		if p.Path == nil {
+			b.WriteString(p.Text)
+			continue
+		}
+		v := j.mentioned(r, p)
+		if !p.Name {
+			b.WriteString(quoted(v))
+			continue
+		}
+		if o := v.Origin(); o != nil && o.Path != "" {
+			b.WriteString(o.Path)
+		} else {
+			b.WriteString(pathText(p.Path))
+		}
+	}
+	return b.String()
+}
+
+// mentioned finds a value that a message names: in the variable that it names, else in the element or container, else in the
+// properties.
+func (j *judge) mentioned(r *rule.Rule, p rule.Part) plinth.Value {
+	if p.Root {
+		if p.From == rule.R && j.vars[rule.R].IsNull() {
+			j.vars[rule.R] = j.describe()
+		}
+		v, _ := find(j.vars[p.From], p.Path, nil)
+		return v
+	}
+	if r.AtFrom != rule.P {
+		if v, _ := find(j.vars[r.AtFrom], p.Path, nil); !v.IsNull() {
+			return v
+		}
+	}
+	v, _ := find(j.res.Props, p.Path, nil)
+	return v
+}
+
+func quoted(v plinth.Value) string {
+	s := ""
+	switch {
+	case v.Sensitive():
+		s = v.String()
+	case v.IsNull():
+		s = "not set"
+	case v.IsUnknown():
+		s = "unknown (" + strings.Join(v.Why(), ", ") + ")"
+	case v.Kind() == plinth.String:
+		s = v.Str()
+	default:
+		s = v.String()
+	}
+	if utf8.RuneCountInString(s) > maxQuoted {
+		s = string([]rune(s)[:maxQuoted]) + "…"
+	}
+	return s
+}
