@@ -17,8 +17,8 @@ type Report struct {
 	Resources []*plinth.Resource
 	Engines   []Engine
 	FailOn    plinth.Severity
-	NoGate    bool   // --fail-on none
-	Exit      int    // the exit code that the run will have
+	NoGate    bool // --fail-on none
+	Exit      int  // the exit code that the run will have
 	// Source returns a file of a target, for excerpts; it may be nil.
 	Source func(target, path string) ([]byte, error)
 	// Rules are all rules that ran, for formats that list them.

@@ -23,11 +23,8 @@ import (
 // when ctx is done.
 type Engine interface {
 	Name() string
-	Check(ctx context.Context, g *graph.Graph, jobs int, report func(plinth.Finding), problem func(plinth.Problem)) (Coverage, error)
+	Check(ctx context.Context, g *graph.Graph, jobs int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error)
 }
-
-// Coverage says how much an engine looked at.
-type Coverage = plinth.Coverage
 
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
@@ -48,7 +45,7 @@ type Result struct {
 	Graph     *graph.Graph
 	Findings  []plinth.Finding
 	Problems  []plinth.Problem
-	Engines   map[string]Coverage
+	Engines   map[string]plinth.Coverage
 }
 
 // Files counts the files of a target.
@@ -60,7 +57,7 @@ type Files struct {
 // Scan runs over one target. Whatever cannot be looked at is a problem of the result; the error is that of ctx.
 func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	c := &collector{}
-	res := &Result{Tree: t, Engines: map[string]Coverage{}, Files: Files{ByReader: map[string]int{}}}
+	res := &Result{Tree: t, Engines: map[string]plinth.Coverage{}, Files: Files{ByReader: map[string]int{}}}
 	list, err := t.List(r.Config.Exclude, c.Problem)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.Name, err)

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plinthsec/plinth/internal/rule"
+)
+
+func explainCommand(s Streams) *cobra.Command {
+	var dirs []string
+	cmd := &cobra.Command{
+		Use: "explain RULE", Short: "Explain a rule, by its id or any alias (CKV_AWS_20, AVD-AWS-0086 …)", Args: exactly(1, "the id or an alias of a rule"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			set, err := ruleSet(dirs)
+			if err != nil {
+				return err
+			}
+			r, err := findRule(set, args[0])
+			if err != nil {
+				return err
+			}
+			_, err = s.Out.Write(explain(r, width(s)))
+			return err
+		},
+	}
+	cmd.Flags().StringSliceVar(&dirs, "rules", nil, "folders with rules of your own")
+	return cmd
+}
+
+func explain(r *rule.Rule, columns int) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s\n%s · %s\n\n", r.Title, r.ID, r.Severity)
+	for _, p := range [...][2]string{{"Why", r.Why}, {"Fix", r.Fix}, {"Looks at", strings.Join(r.On, ", ")}, {"CWE", strings.Join(r.CWE, ", ")}, {"Controls", strings.Join(r.Controls, ", ")}, {"ATT&CK", strings.Join(r.Attack, ", ")}, {"Also known as", byPeer(r.Aliases)}} {
+		if p[1] != "" {
+			b.WriteString(paragraph(p[0], p[1], columns))
+		}
+	}
+	for _, l := range r.Links {
+		fmt.Fprintf(&b, "%s\n", l)
+	}
+	examples, _ := r.Examples()
+	for _, bad := range []bool{true, false} {
+		for _, ex := range examples {
+			if ex.Bad != bad {
+				continue
+			}
+			word := "Right"
+			if bad {
+				word = "Wrong"
+			}
+			fmt.Fprintf(&b, "\n%s (%s):\n\n", word, ex.Form)
+			names := make([]string, 0, len(ex.Files))
+			for name := range ex.Files {
+				names = append(names, name)
+			}
+			sort.Strings(names)
+			for _, name := range names {
+				for _, line := range strings.Split(strings.TrimRight(ex.Files[name], "\n"), "\n") {
+					b.WriteString(strings.TrimRight("    "+line, " ") + "\n")
+				}
+			}
+			break
+		}
+	}
+	return b.Bytes()
+}
+
+// paragraph wraps a labelled text.
+func paragraph(label, text string, columns int) string {
+	const indent = "               "
+	var b strings.Builder
+	line := fmt.Sprintf("%-13s  ", label)
+	empty := true
+	for _, w := range strings.Fields(text) {
+		if !empty && len([]rune(line))+1+len([]rune(w)) > columns {
+			b.WriteString(line + "\n")
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line += w
+		empty = false
+	}
+	b.WriteString(line + "\n")
+	return b.String()
+}
