@@ -69,7 +69,7 @@ func (c *compiler) failed(e ast.Expr, format string, args ...any) val {
 func (c *compiler) reads() []Path {
 	var out []Path
 	for _, r := range c.paths {
-		if !r.inner && len(r.Steps) > 0 {
+		if !r.inner && len(r.Steps) > 0 && r.Root+r.Type != "" {
 			out = append(out, r.Path)
 		}
 	}
@@ -79,6 +79,9 @@ func (c *compiler) reads() []Path {
 func (c *compiler) extend(e ast.Expr, from *read, step string) *read {
 	if from == nil {
 		return nil
+	}
+	if from.Root == "" && len(from.Steps) == 0 && step == "[]" { // one of several whole resources
+		return from
 	}
 	from.inner = true
 	line, col := c.position(e)

@@ -12,47 +12,53 @@ func (c *compiler) linked(e ast.Expr, name string, args []ast.Expr) node {
 	if c.fault == nil && !from.resource {
 		return c.fail(e, "%s follows the relations of a whole resource: p, or one that related() or resources() gave", name)
 	}
-	typ, ok := c.typeName(args[1])
-	if !ok {
-		return c.fail(args[1], "the type is written out, as in %s(p, \"AWS::S3::Bucket\")", name)
-	}
 	dir := map[string]Direction{"related": Related, "refers": Refers, "referred": Referred}[name]
-	return node{at: &read{Path: Path{Type: typ}}, run: func(sc *Scope) val {
-		v := from.run(sc)
-		if v.st != nil || sc.World == nil {
-			return emptyList(v)
-		}
-		return plain(plinth.ListOf(sc.World.Linked(v.Value, typ, dir)))
-	}}
-}
-
-func emptyList(v val) val {
-	if v.st != nil {
-		return v
-	}
-	return plain(plinth.ListOf(nil))
+	return c.ofType(e, args[1], from.run, func(sc *Scope, v plinth.Value, typ string) []plinth.Value {
+		return sc.World.Linked(v, typ, dir)
+	})
 }
 
 func (c *compiler) resources(e, arg ast.Expr) node {
-	typ, ok := c.typeName(arg)
-	if !ok {
-		return c.fail(arg, "the type is written out, as in resources(\"AWS::S3::Bucket\")")
-	}
-	return node{at: &read{Path: Path{Type: typ}}, run: func(sc *Scope) val {
-		if sc.World == nil {
-			return emptyList(val{})
-		}
-		return plain(plinth.ListOf(sc.World.All(typ)))
-	}}
+	nothing := func(*Scope) val { return val{} }
+	return c.ofType(e, arg, nothing, func(sc *Scope, _ plinth.Value, typ string) []plinth.Value { return sc.World.All(typ) })
 }
 
-func (c *compiler) typeName(e ast.Expr) (string, bool) {
-	typ := constantText(e)
-	if typ == "" {
-		return "", false
+// ofType compiles a question about the other resources of a type, or of a list of types.
+func (c *compiler) ofType(e, arg ast.Expr, from code, ask func(sc *Scope, from plinth.Value, typ string) []plinth.Value) node {
+	typ := c.value(arg)
+	at := &read{}
+	if typ.constant != nil {
+		at.Type = typ.constant.Str()
+		for _, t := range toList(*typ.constant).List() {
+			c.types = append(c.types, t.Str())
+		}
 	}
-	c.types = append(c.types, typ)
-	return typ, true
+	wrong := c.failed(e, "a type is a text, as in \"AWS::S3::Bucket\", or a list of them")
+	return node{at: at, run: func(sc *Scope) val {
+		v, t := from(sc), typ.run(sc)
+		switch {
+		case v.st != nil:
+			return v
+		case t.st != nil:
+			return t
+		case t.IsUnknown():
+			return plain(unknown(t.Value))
+		case sc.World == nil:
+			return plain(plinth.ListOf(nil))
+		case t.Kind() == plinth.String:
+			return plain(plinth.ListOf(ask(sc, v.Value, t.Str())))
+		case t.Kind() != plinth.List:
+			return wrong
+		}
+		var list []plinth.Value
+		for _, one := range t.List() {
+			if one.Kind() != plinth.String {
+				return wrong
+			}
+			list = append(list, ask(sc, v.Value, one.Str())...)
+		}
+		return plain(plinth.ListOf(list))
+	}}
 }
 
 // origin compiles origin(): nothing of its argument needs to be there.

@@ -47,43 +47,59 @@ func (e *entry) problem(format string, args ...any) plinth.Problem {
 	return plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1}, Text: fmt.Sprintf(format, args...)}
 }
 
-// unknownPaths holds every property that the rule reads against what is known of its types.
+// unknownPaths holds every property that the rule reads against what is known of its types. One of several types may lack it.
 func (e *entry) unknownPaths(r *Rule, known func(typ, path string) error) []plinth.Problem {
 	var out []plinth.Problem
 	said := map[string]bool{}
-	ask := func(typ string, steps []string) {
+	ask := func(types []string, steps []string) {
 		path := strings.Join(withoutElements(steps), ".")
-		if path == "" || said[typ+" "+path] {
+		if path == "" || said[path] {
 			return
 		}
-		said[typ+" "+path] = true
-		if err := known(typ, path); err != nil {
-			out = append(out, e.problem("%s", err))
+		var first error
+		for _, typ := range types {
+			err := known(typ, path)
+			if err == nil {
+				return
+			}
+			if first == nil {
+				first = err
+			}
+		}
+		if said[path] = true; first != nil {
+			at := plinth.Location{Path: e.file, Line: e.lineOf(steps[len(steps)-1]), Col: 1}
+			out = append(out, plinth.Problem{Kind: plinth.Broken, At: at, Text: first.Error()})
 		}
 	}
 	paths := r.Fail.Paths()
 	if r.When != nil {
 		paths = append(paths[:len(paths):len(paths)], r.When.Paths()...)
 	}
-	for _, typ := range r.On {
-		for _, p := range paths {
-			switch p.Root {
-			case names[P]:
-				ask(typ, p.Steps)
-			case names[E]:
-				ask(typ, append(r.Each[:len(r.Each):len(r.Each)], p.Steps...))
-			}
-		}
-		if r.Each != nil {
-			ask(typ, r.Each)
-		}
-	}
 	for _, p := range paths {
-		if p.Root == "" {
-			ask(p.Type, p.Steps)
+		switch p.Root {
+		case names[P]:
+			ask(r.On, p.Steps)
+		case names[E]:
+			ask(r.On, append(r.Each[:len(r.Each):len(r.Each)], p.Steps...))
+		case "":
+			ask([]string{p.Type}, p.Steps)
 		}
 	}
+	ask(r.On, r.Each)
 	return out
+}
+
+// lineOf finds the first line of a condition that has a name in it.
+func (e *entry) lineOf(name string) int32 {
+	line := int32(0)
+	for text := range strings.SplitSeq(e.head(), "\n") {
+		line++
+		key, _, _ := strings.Cut(text, ":")
+		if strings.Contains(text, name) && key != "title" && key != "why" && key != "fix" && key != "id" {
+			return line
+		}
+	}
+	return 1
 }
 
 func withoutElements(steps []string) []string {

@@ -111,8 +111,7 @@ func PodSpec(typ string) []string {
 	switch typ {
 	case "core/Pod":
 		return []string{"spec"}
-	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "core/ReplicationController", "batch/Job",
-		"extensions/Deployment", "extensions/DaemonSet", "extensions/ReplicaSet":
+	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "core/ReplicationController", "batch/Job":
 		return []string{"spec", "template", "spec"}
 	case "batch/CronJob":
 		return []string{"spec", "jobTemplate", "spec", "template", "spec"}

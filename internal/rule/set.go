@@ -265,3 +265,10 @@ func (s *Set) unheard(name string, engines []string) error {
 	}
 	return fmt.Errorf("there is no rule or engine %q; the nearest is %s", name, near)
 }
+
+// Only returns the set of one rule.
+func Only(r *Rule) *Set {
+	e := &entry{heading: heading{id: r.ID, aliases: r.Aliases, on: r.On}, file: r.File}
+	e.load = func() (*Rule, []plinth.Problem) { return r, nil }
+	return newSet([]*entry{e})
+}

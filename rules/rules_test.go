@@ -1,0 +1,71 @@
+package rules_test
+
+import (
+	"testing"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/form"
+	"github.com/plinthsec/plinth/internal/rule"
+	"github.com/plinthsec/plinth/internal/trial"
+	"github.com/plinthsec/plinth/rules"
+)
+
+func load(t *testing.T) []*rule.Rule {
+	t.Helper()
+	set, err := rule.Load(rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.All(func(p plinth.Problem) { t.Error(rule.Faults{p}) })
+}
+
+// TestFiles holds every rule file against the format, and every property in it against what the readers can give.
+func TestFiles(t *testing.T) {
+	set, err := rule.Load(rules.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts, err := form.Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range set.Check(facts.Check) {
+		t.Error(rule.Faults{p})
+	}
+}
+
+// TestExamples runs every example: bad ones fail their rule, good ones do not, none is unknown.
+func TestExamples(t *testing.T) {
+	runner := &trial.Runner{Readers: readers()}
+	for _, r := range load(t) {
+		t.Run(r.ID, func(t *testing.T) {
+			problems, err := runner.Rule(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range problems {
+				t.Error(rule.Faults{p})
+			}
+		})
+	}
+}
+
+// TestSound makes every part of every example unknown, one at a time: a verdict may become unknown and never flips.
+func TestSound(t *testing.T) {
+	runner := &trial.Runner{Readers: readers()}
+	count := 0
+	for _, r := range load(t) {
+		examples, _ := r.Examples()
+		for _, ex := range examples {
+			faults, n, err := sound(t.Context(), runner, r, ex)
+			if err != nil {
+				t.Fatal(err)
+			}
+			count += n
+			for _, f := range faults {
+				t.Errorf("%s:%d: %s", ex.At.Path, ex.At.Line, f)
+			}
+		}
+	}
+	t.Logf("%d parts made unknown", count)
+}
