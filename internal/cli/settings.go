@@ -56,10 +56,10 @@ func settings() []setting {
 		{key: "rules", flag: "rules", kind: words, about: "folders with rules of your own", set: list(func(c *plinth.Config) *[]string { return &c.RuleDirs })},
 		{key: "severity", flag: "severity", kind: word, def: "info", words: severityWords, about: "report findings from this severity on", set: severity(func(c *plinth.Config) *plinth.Severity { return &c.Least })},
 		{key: "fail-on", flag: "fail-on", kind: word, def: "high", words: append([]string{"none"}, severityWords...), about: "the gate fails from this severity on", set: setFailOn},
-		{key: "fail-on-unknown", flag: "fail-on-unknown", kind: yesNo, about: "an unknown verdict fails the gate", set: flag(func(c *plinth.Config) *bool { return &c.FailOnUnknown })},
-		{key: "allow-incomplete", flag: "allow-incomplete", kind: yesNo, about: "what could not be looked at does not change the exit code", set: flag(func(c *plinth.Config) *bool { return &c.AllowPartial })},
-		{key: "strict", flag: "strict", kind: yesNo, about: "modules that are not downloaded and unsupported files make the run incomplete, too", set: flag(func(c *plinth.Config) *bool { return &c.Strict })},
-		{key: "offline", flag: "offline", kind: yesNo, about: "never use the network", set: flag(func(c *plinth.Config) *bool { return &c.Offline })},
+		{key: "fail-on-unknown", flag: "fail-on-unknown", kind: yesNo, about: "an unknown verdict fails the gate", set: truth(func(c *plinth.Config) *bool { return &c.FailOnUnknown })},
+		{key: "allow-incomplete", flag: "allow-incomplete", kind: yesNo, about: "what could not be looked at does not change the exit code", set: truth(func(c *plinth.Config) *bool { return &c.AllowPartial })},
+		{key: "strict", flag: "strict", kind: yesNo, about: "modules that are not downloaded and unsupported files make the run incomplete, too", set: truth(func(c *plinth.Config) *bool { return &c.Strict })},
+		{key: "offline", flag: "offline", kind: yesNo, about: "never use the network", set: truth(func(c *plinth.Config) *bool { return &c.Offline })},
 		{key: "jobs", flag: "jobs", short: "j", kind: count, def: "number of processors", about: "how many things are done at once", set: setJobs},
 		{key: "terraform.var-files", flag: "var-file", kind: words, about: "Terraform variable files to load after the ones that Terraform loads by itself", set: list(func(c *plinth.Config) *[]string { return &c.VarFiles })},
 	}
@@ -72,7 +72,7 @@ func list(at func(*plinth.Config) *[]string) func(*plinth.Config, []string) erro
 	}
 }
 
-func flag(at func(*plinth.Config) *bool) func(*plinth.Config, []string) error {
+func truth(at func(*plinth.Config) *bool) func(*plinth.Config, []string) error {
 	return func(c *plinth.Config, v []string) (err error) {
 		*at(c), err = strconv.ParseBool(v[0])
 		if err != nil {
