@@ -45,8 +45,10 @@ func readFacts(packed []byte) (*Facts, error) {
 	for s := bufio.NewScanner(z); s.Scan(); {
 		line := s.Text()
 		if name, ok := strings.CutPrefix(line, "type\t"); ok {
-			at = &shape{name: name, free: map[string]bool{}}
-			f.types[strings.ToLower(name)] = at
+			if at = f.types[strings.ToLower(name)]; at == nil { // ARM spells some types in two ways
+				at = &shape{name: name, free: map[string]bool{}}
+				f.types[strings.ToLower(name)] = at
+			}
 			prefix = ""
 			continue
 		}
