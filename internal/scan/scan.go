@@ -17,6 +17,7 @@ import (
 	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/internal/verdict"
 )
 
 // Engine looks at the graph of one target. Check calls report and problem from several goroutines; it returns an error only
@@ -77,8 +78,20 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	if err := r.check(ctx, res, c); err != nil {
 		return nil, err
 	}
-	res.Findings, res.Problems = c.findings, sortProblems(c.problems)
+	res.Findings = verdict.Sort(within(t, c.findings))
+	res.Problems = sortProblems(c.problems)
 	return res, ctx.Err()
+}
+
+// within leaves out findings in the neighbours of a single file.
+func within(t *tree.Tree, list []plinth.Finding) []plinth.Finding {
+	out := list[:0]
+	for i := range list {
+		if t.Only(list[i].At.Path) {
+			out = append(out, list[i])
+		}
+	}
+	return out
 }
 
 // job is one reader's part of one project.

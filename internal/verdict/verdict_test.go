@@ -1,0 +1,68 @@
+package verdict
+
+import (
+	"testing"
+
+	"github.com/plinthsec/plinth"
+)
+
+var open = &plinth.Rule{ID: "r-open", Severity: plinth.High}
+
+func finding(root, address, path string, line int32) plinth.Finding {
+	return plinth.Finding{
+		Rule: open, Verdict: plinth.Fail, Path: path, At: plinth.Location{Path: root + "/main.tf", Line: line},
+		Resource: &plinth.Resource{Root: root}, Decl: &plinth.Declaration{Address: address},
+	}
+}
+
+func TestKeys(t *testing.T) {
+	list := Sort([]plinth.Finding{
+		finding("dev", "a.b", "Ingress[22]", 3), finding("dev", "a.b", "Ingress[80]", 9), finding("prod", "a.b", "Ingress[22]", 3),
+		finding("dev", "a.c", "Ingress[22]", 3), finding("dev", "a.b", "Ingress[22]", 30), finding("dev", "a.b", "Ingress[22]", 3),
+	})
+	if len(list) != 5 {
+		t.Fatalf("%d findings, the exact double should be gone", len(list))
+	}
+	keys := map[string]bool{}
+	for _, f := range list {
+		if keys[f.Key] {
+			t.Errorf("two findings share a key: %s", f.Key)
+		}
+		keys[f.Key] = true
+	}
+	moved := Sort([]plinth.Finding{finding("dev", "a.b", "Ingress[80]", 90)})
+	if !keys[moved[0].Key] {
+		t.Error("a finding that moved to another line has another key")
+	}
+}
+
+func TestExit(t *testing.T) {
+	high := []plinth.Finding{{Rule: open, Verdict: plinth.Fail}}
+	silenced := []plinth.Finding{{Rule: open, Verdict: plinth.Fail, Suppressed: &plinth.Suppression{By: "comment"}}}
+	unknown := []plinth.Finding{{Rule: open, Verdict: plinth.Undecided}}
+	broken, outside := []plinth.Problem{{Kind: plinth.Broken}}, []plinth.Problem{{Kind: plinth.NotDownloaded}}
+	for _, tc := range []struct {
+		name     string
+		findings []plinth.Finding
+		problems []plinth.Problem
+		config   plinth.Config
+		want     int
+	}{
+		{"nothing", nil, nil, plinth.Config{FailOn: plinth.High}, Passed},
+		{"at the gate", high, nil, plinth.Config{FailOn: plinth.High}, GateFailed},
+		{"below the gate", high, nil, plinth.Config{FailOn: plinth.Critical}, Passed},
+		{"no gate", high, nil, plinth.Config{FailOnNothing: true}, Passed},
+		{"suppressed", silenced, nil, plinth.Config{FailOn: plinth.High}, Passed},
+		{"unknown", unknown, nil, plinth.Config{FailOn: plinth.Low}, Passed},
+		{"unknown counts", unknown, nil, plinth.Config{FailOnUnknown: true}, GateFailed},
+		{"incomplete", nil, broken, plinth.Config{}, Incomplete},
+		{"incomplete is accepted", nil, broken, plinth.Config{AllowPartial: true}, Passed},
+		{"the gate comes first", high, broken, plinth.Config{FailOn: plinth.High}, GateFailed},
+		{"outside", nil, outside, plinth.Config{}, Passed},
+		{"outside, strict", nil, outside, plinth.Config{Strict: true}, Incomplete},
+	} {
+		if got := Exit(tc.findings, tc.problems, &tc.config); got != tc.want {
+			t.Errorf("%s: exit %d, want %d", tc.name, got, tc.want)
+		}
+	}
+}
