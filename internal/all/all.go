@@ -7,6 +7,7 @@ import (
 	"github.com/plinthsec/plinth/internal/read/dockerfile"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
 	"github.com/plinthsec/plinth/internal/read/plan"
+	"github.com/plinthsec/plinth/internal/read/terraform"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/rules"
@@ -14,7 +15,7 @@ import (
 
 // Readers returns all readers, sorted by name.
 func Readers() []plinth.Reader {
-	return []plinth.Reader{dockerfile.New(), kubernetes.New(), plan.New()}
+	return []plinth.Reader{dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
 }
 
 // Engines returns all engines with the rules that they are to run, sorted by name.

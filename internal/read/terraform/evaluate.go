@@ -1,0 +1,152 @@
+package terraform
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/read/terraform/expr"
+)
+
+// evaluation is the evaluation of one root module. It belongs to one goroutine.
+type evaluation struct {
+	*loader
+	state     *expr.State
+	root      string
+	inputs    map[string]input // what variable files say
+	active    []*term          // being evaluated, outermost first
+	resources int
+	made      int // module instances
+	seen      map[plinth.ID]int
+}
+
+// term is something that is evaluated at most once: its name, for messages, and its value.
+type term struct {
+	name  string // in the root's words: module.a.local.x
+	at    plinth.Location
+	state termState
+	item  expr.Item
+}
+
+type termState uint8
+
+const (
+	fresh termState = iota
+	active
+	done
+)
+
+// evaluate evaluates the root module in a folder and hands over its resources.
+func (l *loader) evaluate(ctx context.Context, dir string) {
+	f := &files{project: l.project, root: dir, cache: map[string][]byte{}}
+	e := &evaluation{loader: l, state: expr.NewState(ctx, l.funcs, f), root: dir, seen: map[plinth.ID]int{}}
+	e.readInputs()
+	e.walk(&instance{evaluation: e, module: l.modules[dir], dir: "."})
+	for _, p := range e.state.Problems() {
+		if p.At.Path == "" {
+			p.At.Path = dir
+		}
+		l.problem(p)
+	}
+}
+
+// walk hands over the resources of a module instance and of those below it.
+func (e *evaluation) walk(in *instance) {
+	if e.state.Stopped() {
+		return
+	}
+	for _, n := range in.module.order {
+		e.emit(in.resource(n))
+	}
+	for _, b := range in.module.doubles {
+		if len(b.labels) == 2 {
+			e.emit(&resource{in: in, block: b, name: name{b.kind, b.labels[0], b.labels[1]}})
+		}
+	}
+	for _, n := range in.module.callOrder {
+		c := in.call(n)
+		c.expand()
+		for _, m := range c.modules {
+			e.walk(m)
+		}
+	}
+}
+
+func (e *evaluation) emit(r *resource) {
+	if r.name.mode == "ephemeral" {
+		return
+	}
+	r.expand()
+	for _, one := range r.all {
+		if e.resources++; e.resources > maxResources {
+			e.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: e.root}, Text: "the root module has more than 500,000 resources: the rest is left out"})
+			return
+		}
+		if e.state.Stopped() {
+			return
+		}
+		out := one.finished()
+		e.seen[out.ID]++
+		if n := e.seen[out.ID]; n > 1 {
+			out.ID += plinth.ID("~" + strings.Repeat("+", n-1))
+		}
+		e.sink.Resource(out)
+	}
+}
+
+// once evaluates a term unless that is done. A term that is being evaluated already depends on itself: it is unknown, and that
+// is one problem.
+func (e *evaluation) once(t *term, run func() expr.Item) expr.Item {
+	switch t.state {
+	case done:
+		return t.item
+	case active:
+		e.cycle(t)
+		return expr.Item{Value: plinth.UnknownOf(inModule(t.name))}
+	}
+	t.state = active
+	e.active = append(e.active, t)
+	t.item = run()
+	e.active = e.active[:len(e.active)-1]
+	t.state = done
+	return t.item
+}
+
+func (e *evaluation) cycle(t *term) {
+	i := slices.Index(e.active, t)
+	names := make([]string, 0, len(e.active)-i+1)
+	for _, a := range e.active[i:] {
+		names = append(names, a.name)
+	}
+	if len(names) > 8 {
+		names = append(names[:7], "…")
+	}
+	e.problem(plinth.Problem{Kind: plinth.Broken, At: t.at, Text: "circular reference: " + strings.Join(append(names, t.name), " → ")})
+}
+
+// inModule takes the module path from a term's name.
+func inModule(name string) string {
+	for {
+		rest, ok := strings.CutPrefix(name, "module.")
+		if !ok {
+			return name
+		}
+		i := strings.IndexAny(rest, ".[")
+		if i < 0 {
+			return name
+		}
+		if rest[i] == '[' {
+			j := strings.Index(rest[i:], "].")
+			if j < 0 {
+				return name
+			}
+			i += j + 1
+		}
+		if next := rest[i+1:]; strings.Contains(next, ".") {
+			name = next
+			continue
+		}
+		return name
+	}
+}

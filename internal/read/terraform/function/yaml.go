@@ -1,0 +1,192 @@
+package function
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/plinthsec/plinth"
+)
+
+const (
+	maxYAMLDepth = 200     // nesting: deeper text is hostile
+	maxYAMLNodes = 200_000 // values after aliases are written out: more is a bomb
+)
+
+// ParseYAML reads one YAML document into a value without origins.
+func ParseYAML(text string) (plinth.Value, error) {
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+		return plinth.Value{}, err
+	}
+	if n.Kind == 0 {
+		return plinth.Value{}, nil
+	}
+	y := &yamlReader{left: maxYAMLNodes}
+	return y.value(&n, 0)
+}
+
+type yamlReader struct{ left int }
+
+func (y *yamlReader) value(n *yaml.Node, depth int) (plinth.Value, error) {
+	if y.left--; y.left <= 0 {
+		return plinth.Value{}, fmt.Errorf("more than %d values", maxYAMLNodes)
+	}
+	if depth > maxYAMLDepth {
+		return plinth.Value{}, fmt.Errorf("nested deeper than %d levels", maxYAMLDepth)
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		if len(n.Content) == 0 {
+			return plinth.Value{}, nil
+		}
+		return y.value(n.Content[0], depth+1)
+	case yaml.AliasNode:
+		return y.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		list := make([]plinth.Value, 0, len(n.Content))
+		for _, e := range n.Content {
+			v, err := y.value(e, depth+1)
+			if err != nil {
+				return v, err
+			}
+			list = append(list, v)
+		}
+		return plinth.ListOf(list), nil
+	case yaml.MappingNode:
+		return y.mapping(n, depth)
+	}
+	return scalar(n)
+}
+
+func (y *yamlReader) mapping(n *yaml.Node, depth int) (plinth.Value, error) {
+	var merged, fields []plinth.Field
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, err := y.value(n.Content[i], depth+1)
+		if err != nil {
+			return k, err
+		}
+		v, err := y.value(n.Content[i+1], depth+1)
+		if err != nil {
+			return v, err
+		}
+		if n.Content[i].Tag == "!!merge" {
+			merged = append(merged, v.Fields()...)
+			for j := v.Len() - 1; j >= 0 && v.Kind() == plinth.List; j-- { // earlier maps win
+				merged = append(merged, v.List()[j].Fields()...)
+			}
+			continue
+		}
+		if k, err = ToString(k); err != nil || k.Kind() != plinth.String {
+			return k, errors.New("a key is no scalar")
+		}
+		fields = append(fields, plinth.Field{Key: k.Str(), Value: v})
+	}
+	return plinth.MapOf(append(merged, fields...)), nil
+}
+
+func scalar(n *yaml.Node) (plinth.Value, error) {
+	switch n.ShortTag() {
+	case "!!null":
+		return plinth.Value{}, nil
+	case "!!bool":
+		var b bool
+		err := n.Decode(&b)
+		return plinth.BoolOf(b), err
+	case "!!int", "!!float":
+		var f float64
+		if err := n.Decode(&f); err != nil {
+			return plinth.Value{}, err
+		}
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			return plinth.StringOf(n.Value), nil
+		}
+		return plinth.NumberOf(f), nil
+	}
+	return plinth.StringOf(n.Value), nil
+}
+
+func yamlDecode(c *call) (plinth.Value, error) {
+	v := c.args[0]
+	if doc, ok := v.Document(); ok && !v.Partial() {
+		return doc, nil
+	}
+	if v.IsUnknown() {
+		return Unknown(v), nil
+	}
+	s, err := c.text(0)
+	if err != nil {
+		return v, err
+	}
+	out, err := ParseYAML(s)
+	if err != nil {
+		return v, fmt.Errorf("yamldecode: %w", err)
+	}
+	return out.WithOrigin(v.Origin()), nil
+}
+
+// yamlEncode writes block style with quoted strings, as Terraform does, and keeps the value beside the text.
+func yamlEncode(c *call) (plinth.Value, error) {
+	v := c.args[0]
+	m := &marks{left: maxWalk}
+	m.walk(v)
+	if len(m.why) > 0 {
+		u := Unknown(v)
+		if v.IsUnknown() {
+			return u, nil
+		}
+		return u.WithDocument(v), nil
+	}
+	n := yamlNode(v, 0)
+	var b strings.Builder
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(n); err != nil {
+		return v, fmt.Errorf("yamlencode: %w", err)
+	}
+	if err := e.Close(); err != nil {
+		return v, fmt.Errorf("yamlencode: %w", err)
+	}
+	return plinth.StringOf(b.String()).WithDocument(v), nil
+}
+
+func yamlNode(v plinth.Value, depth int) *yaml.Node {
+	if depth > maxYAMLDepth {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+	}
+	switch v.Kind() {
+	case plinth.List:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		if v.Len() == 0 {
+			n.Style = yaml.FlowStyle
+		}
+		for _, e := range v.List() {
+			n.Content = append(n.Content, yamlNode(e, depth+1))
+		}
+		return n
+	case plinth.Map:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		if v.Len() == 0 {
+			n.Style = yaml.FlowStyle
+		}
+		for _, f := range v.Fields() {
+			key := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: f.Key}
+			n.Content = append(n.Content, key, yamlNode(f.Value, depth+1))
+		}
+		return n
+	case plinth.String:
+		style := yaml.DoubleQuotedStyle
+		if strings.Contains(v.Str(), "\n") {
+			style = yaml.LiteralStyle
+		}
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: style, Value: v.Str()}
+	case plinth.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: plinth.FormatNumber(v.Num())}
+	case plinth.Bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: map[bool]string{true: "true", false: "false"}[v.Bool()]}
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}
+}

@@ -1,0 +1,198 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"path"
+	"sort"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/read/terraform/function"
+)
+
+// loader holds the files of a project and the modules that they make. After load it is only read, problems excepted.
+type loader struct {
+	project   *plinth.Project
+	sink      plinth.Sink
+	funcs     function.Set
+	files     map[string][]byte
+	dirs      map[string][]string // configuration files by folder
+	modules   map[string]*module
+	manifests map[string]map[string]string // by root folder: call path to module folder
+
+	mu       sync.Mutex
+	reported map[plinth.Problem]bool
+}
+
+func newLoader(p *plinth.Project, to plinth.Sink) *loader {
+	return &loader{
+		project: p, sink: to, funcs: function.All(), files: map[string][]byte{}, dirs: map[string][]string{},
+		modules: map[string]*module{}, manifests: map[string]map[string]string{}, reported: map[plinth.Problem]bool{},
+	}
+}
+
+func (l *loader) jobs() int {
+	if l.project.Config == nil {
+		return 1
+	}
+	return max(1, l.project.Config.Jobs)
+}
+
+// problem reports each problem once, however many module instances meet it.
+func (l *loader) problem(p plinth.Problem) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.reported[p] {
+		l.reported[p] = true
+		l.sink.Problem(p)
+	}
+}
+
+// load parses all files and makes the modules.
+func (l *loader) load(ctx context.Context) error {
+	var names []string
+	for _, f := range l.project.Files {
+		l.files[f.Path] = f.Data
+		switch {
+		case isManifest(f.Path):
+			l.manifest(f)
+		case isConfig(path.Base(f.Path)):
+			names = append(names, f.Path)
+		}
+	}
+	for _, n := range names {
+		if !l.beaten(n) {
+			dir := path.Dir(n)
+			l.dirs[dir] = append(l.dirs[dir], n)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(l.jobs())
+	var mu sync.Mutex
+	for dir, names := range l.dirs {
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			sort.Strings(names)
+			files := make([]*parsed, len(names))
+			for i, n := range names {
+				files[i] = parseFile(n, l.files[n], l.funcs)
+			}
+			m := makeModule(dir, files)
+			for _, p := range m.problems {
+				l.problem(p)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			l.modules[dir] = m
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// beaten tells whether OpenTofu reads another file instead: x.tofu stands for x.tf.
+func (l *loader) beaten(file string) bool {
+	for _, ext := range [...][2]string{{".tf", ".tofu"}, {".tf.json", ".tofu.json"}} {
+		if stem, ok := strings.CutSuffix(file, ext[0]); ok {
+			_, other := l.files[stem+ext[1]]
+			return other
+		}
+	}
+	return false
+}
+
+// manifest reads the list of installed modules that terraform init leaves.
+func (l *loader) manifest(f plinth.File) {
+	var doc struct {
+		Modules []struct{ Key, Dir string }
+	}
+	if err := json.Unmarshal(f.Data, &doc); err != nil {
+		l.problem(plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "the list of installed modules is no JSON: " + err.Error()})
+		return
+	}
+	root := path.Dir(path.Dir(path.Dir(f.Path)))
+	dirs := map[string]string{}
+	for _, m := range doc.Modules {
+		dirs[m.Key] = path.Join(root, strings.ReplaceAll(m.Dir, `\`, "/"))
+	}
+	l.manifests[root] = dirs
+}
+
+// installed tells whether a folder was put there by terraform init.
+func installed(dir string) bool {
+	return strings.HasPrefix(dir, ".terraform/") || strings.Contains(dir, "/.terraform/")
+}
+
+// roots returns the folders that no other folder calls, sorted. Of folders that only call each other the first counts.
+func (l *loader) roots() []string {
+	called := map[string]bool{}
+	for dir, m := range l.modules {
+		for _, c := range m.calls {
+			if c.local != "" && c.local != dir {
+				called[c.local] = true
+			}
+		}
+	}
+	for _, dirs := range l.manifests {
+		for key, dir := range dirs {
+			if key != "" {
+				called[dir] = true
+			}
+		}
+	}
+	var all, roots []string
+	for dir := range l.modules {
+		if !installed(dir) {
+			all = append(all, dir)
+		}
+	}
+	sort.Strings(all)
+	reached := map[string]bool{}
+	for _, dir := range all {
+		if !called[dir] {
+			roots = append(roots, dir)
+			l.reach(dir, reached)
+		}
+	}
+	for _, dir := range all {
+		if !reached[dir] {
+			if l.calledFrom(dir, all) {
+				roots = append(roots, dir)
+			}
+			l.reach(dir, reached)
+		}
+	}
+	sort.Strings(roots)
+	return roots
+}
+
+// calledFrom tells whether one of the folders calls dir: what only an installed module calls is no root.
+func (l *loader) calledFrom(dir string, from []string) bool {
+	for _, d := range from {
+		for _, c := range l.modules[d].calls {
+			if c.local == dir {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *loader) reach(dir string, reached map[string]bool) {
+	m := l.modules[dir]
+	if m == nil || reached[dir] {
+		return
+	}
+	reached[dir] = true
+	for _, c := range m.calls {
+		if c.local != "" {
+			l.reach(c.local, reached)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package terraform
+
+import (
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// context is what the provider of a resource decides: its name, the version that counts, and default tags.
+func (in *instance) context(b *block) plinth.Context {
+	ref := ""
+	if a := b.attr("provider"); a != nil {
+		ref = a.text
+	}
+	if ref == "" {
+		ref, _, _ = strings.Cut(b.labels[0], "_")
+	}
+	if c := in.terms[ref]; c != nil {
+		return *c
+	}
+	c := &plinth.Context{}
+	c.Provider, _, _ = strings.Cut(ref, ".")
+	for up := in; up != nil && c.Version == ""; up = up.parent {
+		c.Version = up.module.required[c.Provider]
+	}
+	c.Defaults = in.defaults(ref)
+	if in.terms == nil {
+		in.terms = map[string]*plinth.Context{}
+	}
+	in.terms[ref] = c
+	return *c
+}
+
+// defaults finds the provider configuration that a name stands for in this module, which may be that of a caller, and returns
+// its default tags or labels.
+func (in *instance) defaults(ref string) plinth.Value {
+	at := in
+	for {
+		if b := at.module.providers[ref]; b != nil {
+			return at.tags(b)
+		}
+		if at.parent == nil {
+			return plinth.Value{}
+		}
+		if given := at.caller.block.attr("providers"); given != nil {
+			if outer, ok := passed(given.text, ref); ok {
+				ref = outer
+			} else if strings.Contains(ref, ".") {
+				return plinth.Value{}
+			}
+		}
+		at = at.parent
+	}
+}
+
+// passed finds what a providers argument gives under a name.
+func passed(text, ref string) (string, bool) {
+	for _, pair := range strings.Split(text, ",") {
+		if inner, outer, _ := strings.Cut(pair, "="); inner == ref {
+			return outer, true
+		}
+	}
+	return "", false
+}
+
+// tags evaluates default_tags or default_labels of a provider block.
+func (in *instance) tags(b *block) plinth.Value {
+	if a := b.attr("default_labels"); a != nil {
+		return in.state.Term(a.value, scope{in: in}, nil)
+	}
+	for _, n := range b.blocks {
+		if n.kind == "default_tags" && n.dynamic == nil {
+			if a := n.attr("tags"); a != nil {
+				v := in.state.Term(a.value, scope{in: in}, nil)
+				return v.WithOrigin(&plinth.Origin{At: a.at, Path: a.path, From: elsewhere(v.Origin(), a.at)})
+			}
+		}
+	}
+	return plinth.Value{}
+}
