@@ -24,7 +24,7 @@ var tiers = [][]string{
 	{"internal/graph"},
 	{"internal/read", "internal/engine", "internal/verdict", "internal/report"},
 	{"internal/scan"},
-	{"internal/all"},
+	{"internal/all", "internal/trial"},
 	{"internal/cli"},
 	{"cmd"},
 }

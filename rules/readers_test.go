@@ -2,8 +2,7 @@ package rules_test
 
 import (
 	"github.com/plinthsec/plinth"
-	"github.com/plinthsec/plinth/internal/read/dockerfile"
-	"github.com/plinthsec/plinth/internal/read/kubernetes"
+	"github.com/plinthsec/plinth/internal/all"
 )
 
-func readers() []plinth.Reader { return []plinth.Reader{dockerfile.New(), kubernetes.New()} }
+func readers() []plinth.Reader { return all.Readers() }

@@ -18,6 +18,7 @@ import (
 	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
+	"github.com/plinthsec/plinth/internal/trial"
 	"github.com/plinthsec/plinth/internal/value"
 	"github.com/plinthsec/plinth/internal/verdict"
 	"github.com/plinthsec/plinth/rules"
@@ -241,13 +242,9 @@ func testRules(ctx context.Context, s Streams, set *rule.Set, list []*rule.Rule)
 			}
 		}
 	}
-	examples := 0
+	examples, runner := 0, &trial.Runner{Readers: all.Readers()}
 	for _, r := range list {
-		run, err := all.Example(ctx, set, r.ID)
-		if err != nil {
-			return fault{err}
-		}
-		more, err := r.Test(run)
+		more, err := runner.Rule(ctx, r)
 		if err != nil {
 			return err
 		}
