@@ -119,11 +119,9 @@ func (one *resourceInstance) Attr(n string) (expr.Item, bool) {
 	}
 	v, ok := one.set(n)
 	if !ok {
-		if v, ok = one.computed(n); !ok {
-			v = plinth.UnknownOf(one.of.name.String() + "." + n)
-		}
+		v, ok = one.computed(n)
 	}
-	v = v.WithOnlyRefs(plinth.Ref{To: one.address, Attr: n})
+	v = expr.Attribute(one.address, n, v, ok)
 	if one.read == nil {
 		one.read = map[string]plinth.Value{}
 	}

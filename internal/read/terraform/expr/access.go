@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -131,11 +132,12 @@ func (f *Frame) attrOf(v plinth.Value, name string) (plinth.Value, bool) {
 		}
 		return v, true
 	case plinth.Map:
-		if e, ok := v.Get(name); ok {
-			return inside(e, v), true
+		e, ok := v.Get(name)
+		if h, isResource := whole(v); isResource {
+			return h.part(name, e, ok), true
 		}
-		if to, ok := whole(v); ok { // a resource that does not set this attribute
-			return plinth.UnknownOf(addressInModule(to) + "." + name).WithRefs(plinth.Ref{To: to, Attr: name}), true
+		if ok {
+			return inside(e, v), true
 		}
 	case plinth.List:
 		if i, err := strconv.Atoi(name); err == nil {
@@ -148,22 +150,54 @@ func (f *Frame) attrOf(v plinth.Value, name string) (plinth.Value, bool) {
 	return v, false
 }
 
-// whole tells whether a map is a resource as a whole, and its address.
-func whole(v plinth.Value) (string, bool) {
+// holder is a resource or one of its nested blocks: it may have more than it sets.
+type holder plinth.Ref
+
+// whole tells whether a map is a resource as a whole or a nested block of one.
+func whole(v plinth.Value) (holder, bool) {
 	for _, r := range v.Refs() {
-		if r.Attr == "" {
-			return r.To, true
+		if r.Attr == "" || strings.HasSuffix(r.Attr, "]") {
+			return holder(r), true
 		}
 	}
-	return "", false
+	return holder{}, false
 }
 
-// attributeOf is what reading an attribute of a resource gives; one that the resource does not set is unknown.
-func attributeOf(to, name string, v plinth.Value, set bool) plinth.Value {
+func (h holder) part(name string, v plinth.Value, set bool) plinth.Value {
+	if h.Attr != "" {
+		name = h.Attr + "." + name
+	}
+	return Attribute(h.To, name, v, set)
+}
+
+// Attribute is what reading an attribute of a resource gives: it refers to the resource, and one that the resource does not set
+// is unknown. Nested blocks may hold more than the configuration sets, too.
+func Attribute(to, name string, v plinth.Value, set bool) plinth.Value {
 	if !set {
 		v = plinth.UnknownOf(addressInModule(to) + "." + name)
 	}
+	if v.Kind() == plinth.List {
+		v = blocksOf(to, name, v)
+	}
 	return v.WithOnlyRefs(plinth.Ref{To: to, Attr: name})
+}
+
+// blocksOf marks the maps in a list as nested blocks of a resource.
+func blocksOf(to, name string, v plinth.Value) plinth.Value {
+	var out []plinth.Value
+	for i, e := range v.List() {
+		if e.Kind() != plinth.Map {
+			continue
+		}
+		if out == nil {
+			out = slices.Clone(v.List())
+		}
+		out[i] = e.WithOnlyRefs(plinth.Ref{To: to, Attr: name + "[" + strconv.Itoa(i) + "]"})
+	}
+	if out == nil || v.IsSet() {
+		return v
+	}
+	return plinth.ListOf(out).WithOrigin(v.Origin()).WithSensitive(v.Sensitive())
 }
 
 // addressInModule takes the module path and the instance key from a resource's address.
@@ -247,10 +281,8 @@ func (f *Frame) at(v, key plinth.Value) (plinth.Value, bool) {
 			return v, false
 		}
 		e, ok := v.Get(k.Str())
-		if !ok {
-			if to, yes := whole(v); yes {
-				return plinth.UnknownOf(addressInModule(to) + "." + k.Str()).WithRefs(plinth.Ref{To: to, Attr: k.Str()}), true
-			}
+		if h, isResource := whole(v); isResource {
+			return h.part(k.Str(), e, ok), true
 		}
 		return inside(e, v), ok
 	}

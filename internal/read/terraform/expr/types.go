@@ -248,8 +248,8 @@ func (c *converter) object(t *Type, v plinth.Value) plinth.Value {
 		if f.optional && e.IsNull() {
 			e, ok = f.def, true
 		}
-		if to, isResource := whole(v); !ok && isResource {
-			e, ok = attributeOf(to, f.name, e, false), true
+		if r, isResource := whole(v); !ok && isResource {
+			e, ok = r.part(f.name, e, false), true
 		}
 		if !ok {
 			c.misfit(v, fmt.Errorf("attribute %s is missing", f.name))
