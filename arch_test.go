@@ -47,7 +47,6 @@ var owners = map[string]string{
 	"github.com/zclconf/go-cty":           "internal/read/terraform",
 	"github.com/moby/buildkit":            "internal/read/dockerfile",
 	"mvdan.cc/sh":                         "internal/read/dockerfile",
-	"github.com/bmatcuk/doublestar":       "internal/tree",
 	"github.com/spf13/cobra":              "internal/cli",
 	"github.com/hashicorp/terraform-json": "internal/read/plan",
 }

@@ -8,6 +8,7 @@ package plinth
 import (
 	"context"
 	"io/fs"
+	"slices"
 )
 
 // ID names a resource for ever: "tf:ROOT#ADDRESS", "cfn:FILE#LOGICAL", "arm:FILE#NAME", "k8s:PROJECT#Kind/namespace/name",
@@ -153,6 +154,9 @@ type Rule struct {
 	Controls []string // "cis-aws-1.5:2.1.1"
 	Attack   []string // ATT&CK techniques, "T1530"
 	Links    []string
+	// YieldsTo are ids of rules that say more about the same place: where one of them fails, too, this rule is not reported a
+	// second time.
+	YieldsTo []string
 }
 
 // Step is one piece of evidence.
@@ -183,6 +187,23 @@ type Finding struct {
 	Because    []string // root causes of an unknown verdict
 	Evidence   []Step
 	Suppressed *Suppression
+	Also       []*Rule // rules that yielded to this one here; their aliases are this finding's as well
+}
+
+// Aliases are the peers' ids that this finding answers to, those of the rules that yielded included.
+func (f *Finding) Aliases() []string {
+	if len(f.Also) == 0 {
+		return f.Rule.Aliases
+	}
+	out := slices.Clone(f.Rule.Aliases)
+	for _, r := range f.Also {
+		for _, a := range append([]string{r.ID}, r.Aliases...) {
+			if !slices.Contains(out, a) {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
 }
 
 // Coverage says how much an engine looked at.

@@ -123,6 +123,24 @@ func (n *node) value() plinth.Value {
 	return plinth.MapOf(fields).WithOrigin(n.origin)
 }
 
+// openEnded is the value of a resource that is not in the code: objects and lists may hold more than the parts say, so that
+// they are unknown with what is surely there.
+func (n *node) openEnded(unknown plinth.Value) plinth.Value {
+	switch {
+	case n.isLeaf:
+		return n.leaf
+	case n.isList:
+		return unknown.WithPartial(n.value()).WithOrigin(n.origin)
+	}
+	fields := make([]plinth.Field, 0, len(n.order))
+	for _, name := range n.order {
+		if v := n.fields[name].openEnded(unknown); !v.IsNull() {
+			fields = append(fields, plinth.Field{Key: name, Value: v})
+		}
+	}
+	return unknown.WithPartial(plinth.MapOf(fields)).WithOrigin(n.origin)
+}
+
 // has tells whether something stands at the path already.
 func (n *node) has(path []step) bool {
 	for _, s := range path {

@@ -308,7 +308,7 @@ func (c *completion) finish() []*plinth.Resource {
 			props = plinth.MapOf(nil)
 		}
 		if r.External {
-			props = r.Props.WithPartial(props)
+			props = it.props.openEnded(r.Props)
 		}
 		r.Props = props
 		if !r.External && r.Source.IsNull() || r.Type == r.Decl.Type {

@@ -224,7 +224,7 @@ func before(constraint, version string) bool {
 		term = strings.TrimSpace(term)
 		op := strings.TrimRight(term[:len(term)-len(strings.TrimLeft(term, "=<>~! "))], " ")
 		v := strings.TrimLeft(term, "=<>~! v")
-		if v == "" {
+		if v == "" || v[0] < '0' || v[0] > '9' {
 			continue
 		}
 		switch op {

@@ -164,7 +164,7 @@ func encode(w io.Writer, v any) error {
 
 func findingJSON(f *Finding) jsonFinding {
 	out := jsonFinding{
-		Key: f.Key, Target: f.Target, Rule: f.Rule.ID, Aliases: some(f.Rule.Aliases), Engine: f.Rule.Engine, Severity: f.Rule.Severity.String(),
+		Key: f.Key, Target: f.Target, Rule: f.Rule.ID, Aliases: some(f.Aliases()), Engine: f.Rule.Engine, Severity: f.Rule.Severity.String(),
 		Verdict: f.Verdict.String(), Because: some(f.Because), Title: f.Rule.Title, Message: f.Message, CWE: some(f.Rule.CWE),
 		Controls: some(f.Rule.Controls), Attack: some(f.Rule.Attack), Location: locate(f.At), Evidence: []jsonStep{},
 		Fix: jsonFix{Summary: f.Rule.Fix, Edits: []any{}}, Priority: jsonPriority{Reasons: []string{}},

@@ -13,7 +13,7 @@ import (
 	"github.com/plinthsec/plinth/internal/value"
 )
 
-var fields = []string{"id", "aliases", "title", "why", "fix", "severity", "cwe", "controls", "attack", "links", "on", "when", "each",
+var fields = []string{"id", "aliases", "title", "why", "fix", "severity", "cwe", "controls", "attack", "links", "yields-to", "on", "when", "each",
 	"fail", "at", "message", "examples"}
 
 // What ids look like.
@@ -158,6 +158,7 @@ func (r *reading) words(rule *Rule) {
 	rule.Controls = r.list("controls", controlForm)
 	rule.Attack = r.list("attack", attackForm)
 	rule.Links = r.list("links", nil)
+	rule.YieldsTo = r.list("yields-to", idForm)
 }
 
 // condition reads what decides.

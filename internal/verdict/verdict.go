@@ -25,6 +25,7 @@ func Sort(findings []plinth.Finding) []plinth.Finding {
 		}
 		out = append(out, findings[i])
 	}
+	out = yield(out)
 	seen := make(map[string]int, len(out))
 	for i := range out {
 		identity := identity(&out[i])
@@ -35,6 +36,49 @@ func Sort(findings []plinth.Finding) []plinth.Finding {
 		}
 		sum := sha256.Sum256([]byte(identity))
 		out[i].Key = hex.EncodeToString(sum[:keyBytes])
+	}
+	return out
+}
+
+// spot is where a rule said something.
+type spot struct {
+	rule, root, address string
+	at                  plinth.Location
+}
+
+func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f), f.At} }
+
+// yield takes out the failing findings of rules that yield to another one that fails at the same place.
+func yield(list []plinth.Finding) []plinth.Finding {
+	at := map[spot]int{}
+	for i := range list {
+		if list[i].Verdict == plinth.Fail {
+			at[spotOf(&list[i], list[i].Rule.ID)] = i
+		}
+	}
+	gone := map[int]bool{}
+	for i := range list {
+		f := &list[i]
+		if f.Verdict != plinth.Fail {
+			continue
+		}
+		for _, id := range f.Rule.YieldsTo {
+			if k, ok := at[spotOf(f, id)]; ok && k != i && !gone[k] {
+				list[k].Also = append(list[k].Also, f.Rule)
+				list[k].Also = append(list[k].Also, f.Also...)
+				gone[i] = true
+				break
+			}
+		}
+	}
+	if len(gone) == 0 {
+		return list
+	}
+	out := list[:0]
+	for i := range list {
+		if !gone[i] {
+			out = append(out, list[i])
+		}
 	}
 	return out
 }

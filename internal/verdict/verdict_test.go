@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/plinthsec/plinth"
@@ -63,6 +64,30 @@ func TestExit(t *testing.T) {
 	} {
 		if got := Exit(tc.findings, tc.problems, &tc.config); got != tc.want {
 			t.Errorf("%s: exit %d, want %d", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestYield(t *testing.T) {
+	ssh := &plinth.Rule{ID: "r-ssh", Severity: plinth.High, Aliases: []string{"X1"}}
+	anyPort := &plinth.Rule{ID: "r-any", Severity: plinth.Critical, Aliases: []string{"X2"}, YieldsTo: []string{"r-ssh"}}
+	at := func(r *plinth.Rule, address string) plinth.Finding {
+		f := finding("dev", address, "Ingress[22]", 3)
+		f.Rule = r
+		return f
+	}
+	list := Sort([]plinth.Finding{at(ssh, "a.b"), at(anyPort, "a.b"), at(anyPort, "a.c")})
+	if len(list) != 2 {
+		t.Fatalf("%d findings, want 2", len(list))
+	}
+	for i := range list {
+		f := &list[i]
+		want := "[X2]"
+		if f.Rule == ssh {
+			want = "[X1 r-any X2]"
+		}
+		if got := fmt.Sprint(f.Aliases()); got != want {
+			t.Errorf("%s %s answers to %s, want %s", f.Rule.ID, f.Decl.Address, got, want)
 		}
 	}
 }
