@@ -18,9 +18,11 @@ func Readers() []plinth.Reader {
 	return []plinth.Reader{dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
 }
 
-// Engines returns all engines with the rules that they are to run, sorted by name.
-func Engines(set *rule.Set) []scan.Engine {
-	return []scan.Engine{misconfig.New(set)}
+// Engines returns all engines with the rules that they are to run and what they are told, sorted by name.
+func Engines(set *rule.Set, c *plinth.Config) []scan.Engine {
+	m := misconfig.New(set)
+	m.PodSecurity = c.PodSecurity
+	return []scan.Engine{m}
 }
 
 // EngineNames lists the names that --only and --skip take beside rule ids.

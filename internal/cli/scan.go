@@ -177,7 +177,7 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set), Progress: p.show}
+		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set, c), Progress: p.show}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -193,7 +193,7 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 			rep.FailOn, rep.NoGate = c.FailOn, c.FailOnNothing
 		}
 	}
-	for _, e := range all.Engines(nil) {
+	for _, e := range all.Engines(nil, fresh()) {
 		rep.Engines = append(rep.Engines, engines[e.Name()])
 	}
 	return rep, nil

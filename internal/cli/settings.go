@@ -62,6 +62,7 @@ func settings() []setting {
 		{key: "offline", flag: "offline", kind: yesNo, about: "never use the network", set: truth(func(c *plinth.Config) *bool { return &c.Offline })},
 		{key: "jobs", flag: "jobs", short: "j", kind: count, def: "number of processors", about: "how many things are done at once", set: setJobs},
 		{key: "terraform.var-files", flag: "var-file", kind: words, about: "Terraform variable files to load after the ones that Terraform loads by itself", set: list(func(c *plinth.Config) *[]string { return &c.VarFiles })},
+		{key: "kubernetes.pod-security-version", kind: word, def: "latest", about: "version of the Pod Security Standards for pods whose namespace states none with its enforce-version label: latest or v1.N", set: setPodSecurity},
 	}
 }
 
@@ -106,6 +107,19 @@ func setJobs(c *plinth.Config, v []string) error {
 		return fmt.Errorf("wants a number from 1 on, not %q", v[0])
 	}
 	c.Jobs = n
+	return nil
+}
+
+func setPodSecurity(c *plinth.Config, v []string) error {
+	if c.PodSecurity = 0; v[0] == "latest" {
+		return nil
+	}
+	minor, ok := strings.CutPrefix(v[0], "v1.")
+	n, err := strconv.Atoi(minor)
+	if !ok || err != nil || n < 1 {
+		return fmt.Errorf("wants latest or a version such as v1.28, not %q", v[0])
+	}
+	c.PodSecurity = n
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (c *compiler) call(e ast.Expr) node {
 }
 
 func (e *Env) functionNames() []string {
-	names := []string{"has", "exists", "exists_one", "all", "map", "filter", "optMap", "hasValue", "orValue", "related", "refers", "referred", "resources", "origin"}
+	names := []string{"has", "exists", "exists_one", "all", "map", "filter", "optMap", "hasValue", "orValue", "related", "refers", "referred", "resources", "origin", "psa"}
 	for n := range e.funcs {
 		names = append(names, n)
 	}
@@ -181,6 +181,8 @@ func (c *compiler) special(e ast.Expr, name string, how style, args []ast.Expr) 
 		return c.resources(e, args[0]), true
 	case how == asGlobal && name == "origin" && arity(1, "origin(p.A)"):
 		return c.origin(args[0]), true
+	case how == asGlobal && name == "psa" && arity(0, "psa()"):
+		return node{run: podSecurity}, true
 	case name == "matches" && len(args) == 2:
 		if n, ok := c.matchesConstant(e, args); ok {
 			return n, true

@@ -79,3 +79,20 @@ func (c *compiler) origin(arg ast.Expr) node {
 		return text("set")
 	}}
 }
+
+// LatestPodSecurity is the newest minor version of the Pod Security Standards that rules know: 35 for v1.35.
+const LatestPodSecurity = 35
+
+// PodSecurity is what a World may be beside: it knows which version of the Pod Security Standards counts for the resource.
+type PodSecurity interface {
+	// PodSecurity returns the minor version, or why it is unknown.
+	PodSecurity() plinth.Value
+}
+
+// podSecurity runs psa(): the latest version where nobody chose another.
+func podSecurity(sc *Scope) val {
+	if w, ok := sc.World.(PodSecurity); ok {
+		return plain(w.PodSecurity())
+	}
+	return number(LatestPodSecurity)
+}

@@ -14,12 +14,13 @@ import (
 // judge asks rules about one resource after the other. It belongs to one goroutine.
 type judge struct {
 	*run
-	index int32
-	res   *plinth.Resource
-	sc    policy.Scope
-	vars  [rule.C + 1]plinth.Value
-	list  string         // path of the list whose elements are judged, "" for the resource itself
-	names map[string]int // of the elements that findings of one rule were about
+	index   int32
+	res     *plinth.Resource
+	version plinth.Value // what PodSecurity returned for res
+	sc      policy.Scope
+	vars    [rule.C + 1]plinth.Value
+	list    string         // path of the list whose elements are judged, "" for the resource itself
+	names   map[string]int // of the elements that findings of one rule were about
 }
 
 func newJudge(r *run) *judge {
@@ -30,6 +31,7 @@ func newJudge(r *run) *judge {
 
 func (j *judge) judge(i int32, rules []*rule.Rule) {
 	j.index, j.res = i, j.graph.Resources()[i]
+	j.version = plinth.Value{}
 	clear(j.vars[:])
 	j.vars[rule.P] = j.res.Props
 	if path := rule.PodSpec(j.res.Type); path != nil {

@@ -25,10 +25,14 @@ const (
 )
 
 // Engine runs rules.
-type Engine struct{ rules *rule.Set }
+type Engine struct {
+	// PodSecurity is the minor version of the Pod Security Standards for pods whose namespace states none; 0: the latest.
+	PodSecurity int
+	rules       *rule.Set
+}
 
 // New returns an engine for the rules.
-func New(rules *rule.Set) *Engine { return &Engine{rules} }
+func New(rules *rule.Set) *Engine { return &Engine{rules: rules} }
 
 // Name is the engine's name.
 func (e *Engine) Name() string { return Name }
@@ -42,6 +46,7 @@ type work struct {
 // run is what the workers of one Check share.
 type run struct {
 	graph   *graph.Graph
+	psa     int
 	report  func(plinth.Finding)
 	faults  faults
 	inScope sync.Map // project and type → []plinth.Value
@@ -54,7 +59,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, jobs int, report fun
 	if err != nil {
 		return plinth.Coverage{}, err
 	}
-	r := &run{graph: g, report: report, faults: faults{of: map[*rule.Rule]*told{}}}
+	r := &run{graph: g, psa: e.PodSecurity, report: report, faults: faults{of: map[*rule.Rule]*told{}}}
 	queue := make(chan work)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
