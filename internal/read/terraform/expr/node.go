@@ -82,14 +82,25 @@ func (n *conditional) eval(f *Frame) plinth.Value {
 	var v plinth.Value
 	switch {
 	case t.Kind() == plinth.Bool && t.Bool():
-		v = f.eval(n.yes)
+		v = unified(f.eval(n.yes), n.no)
 	case t.Kind() == plinth.Bool:
-		v = f.eval(n.no)
+		v = unified(f.eval(n.no), n.yes)
 	default:
 		v = n.open(f, c)
 	}
 	if c.Sensitive() {
 		v = v.WithSensitive(true)
+	}
+	return v
+}
+
+// unified makes a number or bool a string where the other way has one: both have one type.
+func unified(v plinth.Value, other Node) plinth.Value {
+	if v.Kind() != plinth.Number && v.Kind() != plinth.Bool {
+		return v
+	}
+	if c, ok := IsConstant(other); ok && c.Kind() == plinth.String {
+		v, _ = function.ToString(v) // a scalar: cannot fail
 	}
 	return v
 }

@@ -335,6 +335,7 @@ func distinct(c *call) (plinth.Value, error) {
 	if err != nil {
 		return plinth.Value{}, err
 	}
+	list = Unified(list)
 	out := []plinth.Value{}
 	var open []plinth.Value
 	seen := map[string]bool{}

@@ -22,7 +22,7 @@ func contains(c *call) (plinth.Value, error) {
 	if list.Kind() == plinth.List {
 		hit, open := false, false
 		for _, e := range list.List() {
-			t, _ := value.Equal(alike(e, c.args[1]), c.args[1])
+			t, _ := value.Equal(e, c.args[1])
 			hit, open = hit || t == value.True, open || t == value.Undecided
 		}
 		switch {
@@ -39,27 +39,6 @@ func contains(c *call) (plinth.Value, error) {
 	return list, fmt.Errorf("contains: a list is wanted, not a %s", list.Kind())
 }
 
-// alike converts e to the primitive type of v where it can be.
-func alike(e, v plinth.Value) plinth.Value {
-	if e.Kind() == v.Kind() {
-		return e
-	}
-	var out plinth.Value
-	err := fmt.Errorf("no primitive type")
-	switch v.Kind() {
-	case plinth.String:
-		out, err = ToString(e)
-	case plinth.Number:
-		out, err = ToNumber(e)
-	case plinth.Bool:
-		out, err = ToBool(e)
-	}
-	if err != nil {
-		return e
-	}
-	return out
-}
-
 func index(c *call) (plinth.Value, error) {
 	if c.args[0].IsUnknown() {
 		return Unknown(c.args[0]), nil
@@ -69,7 +48,7 @@ func index(c *call) (plinth.Value, error) {
 		return plinth.Value{}, err
 	}
 	for i, e := range list {
-		eq, open := same(alike(e, c.args[1]), c.args[1])
+		eq, open := same(e, c.args[1])
 		if open {
 			return Unknown(c.args...), nil
 		}

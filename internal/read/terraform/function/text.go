@@ -68,7 +68,7 @@ func texts() []Func {
 func title(s string) string {
 	before := ' '
 	return strings.Map(func(r rune) rune {
-		start := !unicode.IsLetter(before) && !unicode.IsDigit(before) && before != '_' && before != '\''
+		start := !unicode.IsLetter(before) && !unicode.IsDigit(before) && before != '_'
 		before = r
 		if start {
 			return unicode.ToTitle(r)

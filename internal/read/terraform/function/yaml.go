@@ -3,8 +3,9 @@ package function
 import (
 	"errors"
 	"fmt"
-	"math"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -88,25 +89,52 @@ func (y *yamlReader) mapping(n *yaml.Node, depth int) (plinth.Value, error) {
 	return plinth.MapOf(append(merged, fields...)), nil
 }
 
+// scalar resolves a scalar the way yamldecode does, which is neither YAML 1.1 nor 1.2: yes and on are true, 010 is ten.
 func scalar(n *yaml.Node) (plinth.Value, error) {
-	switch n.ShortTag() {
-	case "!!null":
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || n.Style&yaml.TaggedStyle != 0 && n.ShortTag() == "!!str" {
+		return plinth.StringOf(n.Value), nil
+	}
+	switch s := n.Value; s {
+	case "", "~", "null", "Null", "NULL":
 		return plinth.Value{}, nil
-	case "!!bool":
-		var b bool
-		err := n.Decode(&b)
-		return plinth.BoolOf(b), err
-	case "!!int", "!!float":
-		var f float64
-		if err := n.Decode(&f); err != nil {
-			return plinth.Value{}, err
+	case "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON":
+		return plinth.BoolOf(true), nil
+	case "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF":
+		return plinth.BoolOf(false), nil
+	default:
+		if f, ok := yamlNumber(s); ok {
+			return plinth.NumberOf(f), nil
 		}
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return plinth.StringOf(n.Value), nil
+		if t, ok := yamlTime(s); ok {
+			return plinth.StringOf(t.Format(time.RFC3339)), nil
 		}
-		return plinth.NumberOf(f), nil
 	}
 	return plinth.StringOf(n.Value), nil
+}
+
+func yamlNumber(s string) (float64, bool) {
+	if strings.HasPrefix(s, "0x") || strings.HasPrefix(s, "0o") {
+		n, err := strconv.ParseUint(s, 0, 64)
+		return float64(n), err == nil && !strings.Contains(s, "_")
+	}
+	if s[0] != '+' && s[0] != '-' && s[0] != '.' && (s[0] < '0' || s[0] > '9') || strings.ContainsAny(s, "_xXpPiInN") {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
+}
+
+// yamlTime reads what YAML takes as a timestamp: a date, with a time or without.
+func yamlTime(s string) (time.Time, bool) {
+	if len(s) < 8 || s[4] != '-' {
+		return time.Time{}, false
+	}
+	for _, layout := range [...]string{"2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func yamlDecode(c *call) (plinth.Value, error) {
@@ -144,6 +172,7 @@ func yamlEncode(c *call) (plinth.Value, error) {
 	var b strings.Builder
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
+	e.CompactSeqIndent()
 	if err := e.Encode(n); err != nil {
 		return v, fmt.Errorf("yamlencode: %w", err)
 	}
