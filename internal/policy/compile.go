@@ -202,7 +202,6 @@ func (c *compiler) selectField(e ast.Expr, operand node, key string) node {
 }
 
 func (c *compiler) optSelect(e ast.Expr, operand node, key string) node {
-	wrong := c.failed(e, "%s is asked of something that is no map", key)
 	from := operand.run
 	return node{optional: true, at: c.extend(e, operand.at, key), run: func(sc *Scope) val {
 		v := from(sc)
@@ -216,10 +215,7 @@ func (c *compiler) optSelect(e ast.Expr, operand node, key string) node {
 			}
 			return optional(entry, ok)
 		}
-		entry, found, ok := field(v.Value, key)
-		if !ok {
-			return wrong
-		}
+		entry, found, _ := field(v.Value, key) // what has no entries has not this one either
 		return optional(entry, found)
 	}}
 }
@@ -261,7 +257,6 @@ func (c *compiler) index(e ast.Expr, operand, key node) node {
 }
 
 func (c *compiler) optIndex(e ast.Expr, operand, key node) node {
-	wrong := c.failed(e, "an index is asked of something that is no list or map, or with a key of the wrong kind")
 	return node{optional: true, at: c.indexPath(e, operand, key), run: func(sc *Scope) val {
 		v, k := operand.run(sc), key.run(sc)
 		if v.st != nil && v.st != isFilled {
@@ -270,10 +265,7 @@ func (c *compiler) optIndex(e ast.Expr, operand, key node) node {
 		if k.st != nil {
 			return k
 		}
-		entry, found, ok := entryAt(v.Value, k.Value)
-		if !ok {
-			return wrong
-		}
+		entry, found, _ := entryAt(v.Value, k.Value)
 		return optional(entry, found)
 	}}
 }

@@ -97,8 +97,12 @@ func (w *walk) len() int { return len(w.list) + len(w.fields) }
 
 func (w *walk) open() bool { return w.more.IsUnknown() }
 
-// set binds the i-th element: to one variable (element or key) or two (index and element, key and value).
-func (w *walk) set(sc *Scope, slot, count, i int) {
+// set binds the i-th element: to one variable (element or key) or two (index and element, key and value). It is
+// false where the answer takes too long.
+func (w *walk) set(sc *Scope, slot, count, i int) bool {
+	if sc.steps++; sc.steps > maxSteps {
+		return false
+	}
 	switch {
 	case w.fields == nil && count == 1:
 		sc.locals[slot] = val{Value: w.list[i]}
@@ -109,7 +113,10 @@ func (w *walk) set(sc *Scope, slot, count, i int) {
 	default:
 		sc.locals[slot], sc.locals[slot+1] = text(w.fields[i].Key), val{Value: w.fields[i].Value}
 	}
+	return true
 }
+
+func tooLong() val { return failure("the answer takes too many steps") }
 
 func (c *compiler) quantifier(e ast.Expr, call ast.CallExpr, name string) node {
 	count := len(call.Args()) - 1
@@ -145,7 +152,9 @@ func foldAny(body code, slot, count int, decides bool, noBool val) func(*Scope, 
 			answer = plain(w.more)
 		}
 		for i := range w.len() {
-			w.set(sc, slot, count, i)
+			if !w.set(sc, slot, count, i) {
+				return tooLong()
+			}
 			v := body(sc)
 			if v.st == nil && v.Kind() == plinth.Bool {
 				if v.Bool() == decides {
@@ -170,7 +179,9 @@ func foldOne(body code, slot, count int, noBool val) func(*Scope, *walk) val {
 		undecided := w.open()
 		maybe = append(maybe, w.more.Why()...)
 		for i := range w.len() {
-			w.set(sc, slot, count, i)
+			if !w.set(sc, slot, count, i) {
+				return tooLong()
+			}
 			v := asBool(body(sc), noBool)
 			switch {
 			case v.st != nil:
@@ -240,7 +251,9 @@ func collect(sc *Scope, w *walk, slot, count int, cond, result code, noBool val)
 		maybe = append(maybe, w.more)
 	}
 	for i := range w.len() {
-		w.set(sc, slot, count, i)
+		if !w.set(sc, slot, count, i) {
+			return tooLong()
+		}
 		if cond != nil {
 			v := asBool(cond(sc), noBool)
 			if v.st != nil {
@@ -296,7 +309,9 @@ func (c *compiler) transformMap(e ast.Expr, call ast.CallExpr) node {
 			maybe = append(maybe, w.more)
 		}
 		for i, f := range w.fields {
-			w.set(sc, slot, 2, i)
+			if !w.set(sc, slot, 2, i) {
+				return tooLong()
+			}
 			keep := truth(true)
 			if cond.run != nil {
 				keep = asBool(cond.run(sc), noBool)

@@ -58,16 +58,6 @@ func anyOf(v plinth.Value, ask func(plinth.Value) answer) answer {
 	return out
 }
 
-// first returns the first of these properties that is there; the rule's own, or below "properties".
-func first(rule plinth.Value, keys ...string) (plinth.Value, bool) {
-	for _, k := range keys {
-		if v, ok := rule.Get(k); ok && !v.IsNull() {
-			return v, true
-		}
-	}
-	return plinth.Value{}, false
-}
-
 // flat returns the properties of an ARM rule object, and any other object as it is.
 func flat(rule plinth.Value) plinth.Value {
 	rule = inside(rule)
@@ -77,12 +67,20 @@ func flat(rule plinth.Value) plinth.Value {
 	return rule
 }
 
+func has(rule plinth.Value, key string) bool {
+	_, ok := rule.Get(key)
+	return ok
+}
+
 // asks tells whether a text property is one of the words, without regard to case.
 func asks(v plinth.Value, words ...string) answer {
 	if v.IsUnknown() {
 		return because(v)
 	}
-	s := toText(v).Str()
+	s := v.Str()
+	if v.Kind() == plinth.Number {
+		s = toText(v).Str()
+	}
 	for _, w := range words {
 		if strings.EqualFold(s, w) {
 			return yes(true)
@@ -103,34 +101,49 @@ func worldOne(x plinth.Value) answer {
 	return yes(false)
 }
 
+// rangeRole tells what a property of a rule object names: where traffic comes from, where it goes, or something else.
+func rangeRole(key string) (source, destination bool) {
+	switch key {
+	case "CidrIp", "CidrIpv6", "CidrBlock", "Ipv6CidrBlock", "Cidr", "cidr", "cidrBlock", "cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4",
+		"cidr_ipv6", "cidr_block", "ipv6_cidr_block", "sourceRanges", "source_ranges", "sourceAddressPrefix", "sourceAddressPrefixes",
+		"source_address_prefix", "source_address_prefixes":
+		return true, false
+	case "destinationRanges", "destination_ranges", "destinationAddressPrefix", "destinationAddressPrefixes", "destination_address_prefix",
+		"destination_address_prefixes":
+		return false, true
+	}
+	return false, false
+}
+
 func worldRule(rule plinth.Value) answer {
 	if rule.IsUnknown() {
 		return because(rule)
 	}
-	direction, _ := first(rule, "direction", "Direction")
-	out := asks(direction, "egress", "outbound")
-	return out.and(ranges(rule, "destinationRanges", "destinationAddressPrefix", "destinationAddressPrefixes")).
-		or(out.not().and(sources(rule)))
-}
-
-func ranges(rule plinth.Value, keys ...string) answer {
-	out := yes(false)
-	for _, k := range keys {
-		if v, ok := rule.Get(k); ok {
-			out = out.or(anyOf(v, worldOne))
+	from, to, out := yes(false), yes(false), yes(false)
+	google, named := false, false
+	for _, f := range rule.Fields() {
+		switch f.Key {
+		case "direction", "Direction":
+			out = asks(f.Value, "egress", "outbound")
+			continue
+		case "allowed", "denied":
+			google = true
+			continue
+		case "sourceRanges", "sourceTags", "sourceServiceAccounts":
+			named = named || !f.Value.IsNull()
+		}
+		source, destination := rangeRole(f.Key)
+		switch {
+		case source:
+			from = from.or(anyOf(f.Value, worldOne))
+		case destination:
+			to = to.or(anyOf(f.Value, worldOne))
 		}
 	}
-	return out
-}
-
-func sources(rule plinth.Value) answer {
-	out := ranges(rule, "CidrIp", "CidrIpv6", "CidrBlock", "Ipv6CidrBlock", "Cidr", "cidr", "sourceRanges", "sourceAddressPrefix",
-		"sourceAddressPrefixes", "cidr_blocks", "ipv6_cidr_blocks", "cidr_ipv4", "cidr_ipv6", "cidrBlock", "source_ranges", "source_address_prefix")
-	_, google := first(rule, "allowed", "denied")
-	if _, named := first(rule, "sourceRanges", "sourceTags", "sourceServiceAccounts"); google && !named {
-		return yes(true) // https://cloud.google.com/compute/docs/reference/rest/v1/firewalls: no source is any source
+	if google && !named {
+		from = yes(true) // https://cloud.google.com/compute/docs/reference/rest/v1/firewalls: no source is any source
 	}
-	return out
+	return out.and(to).or(out.not().and(from))
 }
 
 // everywhere tells whether a range is the whole internet.
@@ -205,58 +218,94 @@ func opens(rule, port plinth.Value) val {
 	if rule.Kind() != plinth.Map || port.Kind() != plinth.Number {
 		return failure("it takes a rule object and a port")
 	}
-	if _, google := first(rule, "allowed", "denied"); google {
+	if allowed, denied := has(rule, "allowed"), has(rule, "denied"); allowed || denied {
 		allowed, _ := rule.Get("allowed")
 		return anyOf(allowed, func(a plinth.Value) answer { return letsThrough(a, port.Num()) }).val()
 	}
 	return letsThrough(rule, port.Num()).val()
 }
 
+// gate is what a rule object says about protocol and ports.
+type gate struct {
+	access, protocol, from, to plinth.Value
+	ports                      [2]plinth.Value // texts with ranges, or lists of them
+	named                      int             // how many of ports are set
+	azure                      bool
+}
+
+func (g *gate) read(rule plinth.Value) {
+	for _, f := range rule.Fields() {
+		if f.Value.IsNull() {
+			continue
+		}
+		switch f.Key {
+		case "access", "RuleAction", "rule_action", "action":
+			g.access = f.Value
+		case "IpProtocol", "Protocol", "protocol", "IPProtocol", "ip_protocol":
+			g.protocol = f.Value
+		case "FromPort", "From", "fromPort", "from_port":
+			g.from = f.Value
+		case "ToPort", "To", "toPort", "to_port":
+			g.to = f.Value
+		case "PortRange":
+			if g.from, g.to = f.Value, f.Value; !f.Value.IsUnknown() {
+				g.from, g.to = plinth.Value{}, plinth.Value{}
+				g.read(f.Value)
+			}
+		case "destinationPortRange", "destinationPortRanges", "destination_port_range", "destination_port_ranges":
+			g.azure = true
+			g.port(f.Value)
+		case "ports":
+			g.port(f.Value)
+		}
+	}
+}
+
+func (g *gate) port(v plinth.Value) {
+	if g.named < len(g.ports) {
+		g.ports[g.named] = v
+		g.named++
+	}
+}
+
 func letsThrough(rule plinth.Value, port float64) answer {
-	access, _ := first(rule, "access", "RuleAction", "rule_action", "action")
-	protocol, _ := first(rule, "IpProtocol", "Protocol", "protocol", "IPProtocol", "ip_protocol")
-	every := asks(protocol, "-1", "all", "*", "any")
-	tcp := asks(protocol, "tcp", "6")
-	open := every.and(everyPortOrAzure(rule, port)).or(tcp.and(ports(rule, port)))
-	return asks(access, "deny").not().and(open)
+	var g gate
+	g.read(rule)
+	all := asks(g.protocol, "-1", "all", "*", "any")
+	if all.t == value.False {
+		if all = asks(g.protocol, "tcp", "6"); all.t == value.False {
+			return all
+		}
+		return asks(g.access, "deny").not().and(all.and(g.opens(port)))
+	}
+	open := yes(true)
+	if g.azure { // every protocol means every port, but Azure's rules still name theirs
+		open = g.opens(port)
+	}
+	return asks(g.access, "deny").not().and(all.and(open))
 }
 
-// everyPortOrAzure: "every protocol" means every port, but Azure's rules still name theirs.
-func everyPortOrAzure(rule plinth.Value, port float64) answer {
-	if _, azure := first(rule, "destinationPortRange", "destinationPortRanges", "destination_port_range", "destination_port_ranges"); azure {
-		return ports(rule, port)
+// opens tells whether the port is one of those that the object names; one that names none means all.
+func (g *gate) opens(port float64) answer {
+	out := yes(false)
+	for _, p := range g.ports[:g.named] {
+		out = out.or(anyOf(p, func(r plinth.Value) answer { return yes(inRanges(toText(r).Str(), port)) }))
 	}
-	return yes(true)
-}
-
-func ports(rule plinth.Value, port float64) answer {
-	if r, ok := first(rule, "PortRange"); ok {
-		if r.IsUnknown() {
-			return because(r)
-		}
-		rule = r
+	if g.from.IsNull() && g.to.IsNull() {
+		return out.or(yes(g.named == 0))
 	}
-	out, named := yes(false), false
-	for _, k := range [...]string{"destinationPortRange", "destinationPortRanges", "destination_port_range", "destination_port_ranges", "ports"} {
-		if v, ok := first(rule, k); ok {
-			named = true
-			out = out.or(anyOf(v, func(r plinth.Value) answer { return yes(inRanges(toText(r).Str(), port)) }))
-		}
-	}
-	from, okFrom := first(rule, "FromPort", "From", "fromPort", "from_port")
-	to, okTo := first(rule, "ToPort", "To", "toPort", "to_port")
-	if !okFrom && !okTo {
-		return out.or(yes(!named))
-	}
-	if !okTo {
+	from, to := g.from, g.to
+	if to.IsNull() {
 		to = from
 	}
-	if !okFrom {
+	if from.IsNull() {
 		from = to
 	}
-	lowEnough := bound(from, func(n float64) bool { return n <= port })
-	highEnough := bound(to, func(n float64) bool { return n >= port || n == -1 })
-	return lowEnough.and(highEnough)
+	low := bound(from, func(n float64) bool { return n <= port })
+	if low.t == value.False {
+		return low
+	}
+	return low.and(bound(to, func(n float64) bool { return n >= port || n == -1 }))
 }
 
 func bound(v plinth.Value, holds func(float64) bool) answer {

@@ -26,12 +26,13 @@ import (
 )
 
 const (
-	maxSource   = 20_000  // code points of an expression: the longest of ours has 400
-	maxNesting  = 100     // of an expression; the parser and the compiler recurse
-	maxReasons  = 20      // of one answer: more help nobody
-	maxText     = 1 << 20 // bytes of a string or list elements that an expression may build
-	maxPattern  = 2_000   // bytes of a regular expression
-	maxDocument = 1 << 20 // bytes of JSON text that statements() parses
+	maxSource   = 20_000    // code points of an expression: the longest of ours has 400
+	maxNesting  = 100       // of an expression; the parser and the compiler recurse
+	maxReasons  = 20        // of one answer: more help nobody
+	maxText     = 1 << 20   // bytes of a string or list elements that an expression may build
+	maxSteps    = 5_000_000 // elements that the macros of one answer visit: nested ones multiply
+	maxPattern  = 2_000     // bytes of a regular expression
+	maxDocument = 1 << 20   // bytes of JSON text that statements() parses
 )
 
 // Env is what an expression may name: variables by their index, and the functions of the library.
@@ -148,6 +149,7 @@ type Scope struct {
 	Vars   []plinth.Value // by index in the Env
 	World  World          // nil: there is nothing else
 	locals []val
+	steps  int
 }
 
 // Result is the answer of an expression that asks.
@@ -184,6 +186,7 @@ func (p *Program) eval(sc *Scope) val {
 	if len(sc.locals) < p.locals {
 		sc.locals = make([]val, p.locals)
 	}
+	sc.steps = 0
 	return p.run(sc)
 }
 

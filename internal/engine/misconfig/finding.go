@@ -53,7 +53,7 @@ func (j *judge) decides(r *rule.Rule) *plinth.Origin {
 // find walks to a property, as far as there is one, and returns it with the origin of the last thing on the way that has one.
 func find(v plinth.Value, steps []string, around *plinth.Origin) (plinth.Value, *plinth.Origin) {
 	for _, s := range steps {
-		v = document(v)
+		v = opened(v)
 		if v.IsUnknown() {
 			v = certain(v)
 		}
@@ -187,8 +187,8 @@ func digestOf(v plinth.Value) string {
 
 // message is the title, and what the rule adds to it.
 func (j *judge) message(r *rule.Rule) string {
-	if r.Message == nil {
-		return r.Title
+	if r.Message == nil || j.list == "" && (r.Each != nil || r.Pods > rule.Whole) {
+		return r.Title // of a list that is unknown as a whole there is nothing to quote
 	}
 	var b strings.Builder
 	b.WriteString(r.Title)

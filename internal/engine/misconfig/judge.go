@@ -147,7 +147,7 @@ func (j *judge) containers(r *rule.Rule) {
 
 // each visits what a path leads to, through the elements of all lists on the way, and returns why there may be more.
 func (j *judge) each(v plinth.Value, steps []string, visit func(plinth.Value)) (why []string) {
-	v = document(v)
+	v = opened(v)
 	if v.IsUnknown() {
 		why = v.Why()
 		if v = certain(v); v.IsNull() {
@@ -163,7 +163,7 @@ func (j *judge) each(v plinth.Value, steps []string, visit func(plinth.Value)) (
 				why = append(why, j.each(e, steps, visit)...)
 				continue
 			}
-			if e = document(e); e.IsUnknown() && certain(e).IsNull() {
+			if e = opened(e); e.IsUnknown() && certain(e).IsNull() {
 				why = append(why, e.Why()...)
 				continue
 			}
@@ -184,8 +184,8 @@ func (j *judge) each(v plinth.Value, steps []string, visit func(plinth.Value)) (
 	return append(why, j.each(next, steps[1:], visit)...)
 }
 
-// document is what a text holds, and v for everything else.
-func document(v plinth.Value) plinth.Value {
+// opened is what a text holds, and v for everything else.
+func opened(v plinth.Value) plinth.Value {
 	if doc, ok := v.Document(); ok && !v.Partial() {
 		return doc
 	}

@@ -59,7 +59,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, jobs int, report fun
 	if err != nil {
 		return plinth.Coverage{}, err
 	}
-	r := &run{graph: g, psa: e.PodSecurity, report: report, faults: faults{of: map[*rule.Rule]*told{}}}
+	r := &run{graph: g, psa: e.PodSecurity, report: report, faults: faults{of: map[*rule.Rule]*tally{}}}
 	queue := make(chan work)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -131,10 +131,10 @@ func (e *Engine) plan(ctx context.Context, g *graph.Graph, problem func(plinth.P
 // faults keeps the first problems of each rule, by place, so that the same run tells the same ones.
 type faults struct {
 	sync.Mutex
-	of map[*rule.Rule]*told
+	of map[*rule.Rule]*tally
 }
 
-type told struct {
+type tally struct {
 	first []plinth.Problem // sorted
 	more  int
 }
@@ -144,7 +144,7 @@ func (f *faults) add(r *rule.Rule, p plinth.Problem) {
 	defer f.Unlock()
 	t := f.of[r]
 	if t == nil {
-		t = &told{}
+		t = &tally{}
 		f.of[r] = t
 	}
 	i, _ := slices.BinarySearchFunc(t.first, p, compareProblems)
