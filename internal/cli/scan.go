@@ -34,7 +34,6 @@ type scanFlags struct {
 	quiet      bool
 	wide       bool
 	timeout    time.Duration
-	show       []string
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -60,7 +59,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.StringVar(&f.stdinPath, "stdin-path", "", "the name that standard input would have as a file; its ending tells the format")
 	fl.StringVar(&f.color, "color", "auto", "auto, always or never")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no summary on standard error")
-	fl.BoolVarP(&f.wide, "verbose", "v", false, "every instance and every excerpt")
+	fl.BoolVarP(&f.wide, "verbose", "v", false, "every place, every excerpt, and advice (severity info)")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd

@@ -147,7 +147,7 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 		out.Coverage.Files.Skipped += t.Skipped
 	}
 	for _, e := range r.Engines {
-		out.Coverage.Engines = append(out.Coverage.Engines, jsonEngine{e.Name, e.Rules, e.Resources})
+		out.Coverage.Engines = append(out.Coverage.Engines, jsonEngine(e))
 	}
 	for i := range r.Findings {
 		out.Findings = append(out.Findings, findingJSON(&r.Findings[i]))

@@ -37,7 +37,7 @@ func (p paint) severity(s plinth.Severity, text string) string {
 	return p.code([...]string{"36", "34", "33", "31", "1;31"}[min(int(s), 4)], text)
 }
 
-// group is all failing findings of one rule.
+// group is all failing findings of one rule. Advice (severity info) is shown only when it is asked for.
 type group struct {
 	rule   *plinth.Rule
 	places []place
@@ -50,12 +50,12 @@ type place struct {
 	instances int
 }
 
-func groups(list []Finding) []group {
+func groups(list []Finding, info bool) []group {
 	var out []group
 	at := map[string]int{}
 	for i := range list {
 		f := &list[i]
-		if f.Verdict != plinth.Fail || f.Suppressed != nil {
+		if f.Verdict != plinth.Fail || f.Suppressed != nil || f.Rule.Severity == plinth.Info && !info {
 			continue
 		}
 		k, ok := at[f.Rule.ID]
@@ -95,7 +95,7 @@ func writeTable(w io.Writer, r *Report, opt Options) error {
 		opt.Width = 80
 	}
 	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}}
-	for _, g := range groups(r.Findings) {
+	for _, g := range groups(r.Findings, opt.Wide) {
 		t.group(g)
 	}
 	t.unknowns()
@@ -305,7 +305,11 @@ func (t *table) summary() {
 	var parts []string
 	for sev := plinth.Critical + 1; sev > 0; sev-- {
 		if n := s.Fail[sev-1]; n > 0 {
-			parts = append(parts, t.severity(sev-1, fmt.Sprintf("%d %s", n, sev-1)))
+			note := ""
+			if sev-1 == plinth.Info && !t.opt.Wide {
+				note = " (-v shows them)"
+			}
+			parts = append(parts, t.severity(sev-1, fmt.Sprintf("%d %s", n, sev-1))+note)
 		}
 	}
 	if parts == nil {
