@@ -104,11 +104,11 @@ func (j *judge) path(r *rule.Rule) string {
 	case j.list == "":
 		return at
 	}
-	element := j.vars[rule.E]
+	element, list := j.vars[rule.E], pathText(r.Each)
 	if r.Each == nil {
-		element = j.vars[rule.C]
+		element, list = j.vars[rule.C], strings.Join(rule.PodSpec(j.res.Type), ".")+"."+j.list
 	}
-	name := j.list + "[" + nameOf(element) + "]"
+	name := list + "[" + nameOf(element) + "]"
 	j.names[name]++
 	if n := j.names[name]; n > 1 {
 		name += "#" + strconv.Itoa(n)

@@ -111,7 +111,7 @@ func (j *judge) fault(r *rule.Rule, part string, err *policy.Error) {
 
 // elements asks about every element of the rule's list.
 func (j *judge) elements(r *rule.Rule) {
-	j.list = pathText(r.Each)
+	j.list = "each"
 	why := j.each(j.res.Props, r.Each, func(e plinth.Value) {
 		j.vars[rule.E] = e
 		j.ask(r)
@@ -123,20 +123,23 @@ func (j *judge) elements(r *rule.Rule) {
 	}
 }
 
+// containerLists are the lists of containers in a pod spec, the main one first.
+var containerLists = [...][]string{{"containers"}, {"initContainers"}, {"ephemeralContainers"}}
+
 // containers asks about the containers of the pod.
 func (j *judge) containers(r *rule.Rule) {
-	kinds := []string{"containers", "initContainers", "ephemeralContainers"}
+	kinds := containerLists[:]
 	if r.Pods == rule.Main {
 		kinds = kinds[:1]
 	}
-	prefix := strings.Join(rule.PodSpec(j.res.Type), ".") + "."
+	visit := func(c plinth.Value) {
+		j.vars[rule.C] = c
+		j.ask(r)
+	}
 	var why []string
-	for _, kind := range kinds {
-		j.list = prefix + kind
-		why = append(why, j.each(j.vars[rule.Pod], []string{kind}, func(c plinth.Value) {
-			j.vars[rule.C] = c
-			j.ask(r)
-		})...)
+	for _, steps := range kinds {
+		j.list = steps[0]
+		why = append(why, j.each(j.vars[rule.Pod], steps, visit)...)
 	}
 	j.vars[rule.C] = plinth.Value{}
 	if len(why) > 0 {
