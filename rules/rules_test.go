@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/trial"
@@ -36,7 +37,7 @@ func TestFiles(t *testing.T) {
 
 // TestExamples runs every example: bad ones fail their rule, good ones do not, none is unknown.
 func TestExamples(t *testing.T) {
-	runner := &trial.Runner{Readers: readers()}
+	runner := &trial.Runner{Readers: all.Readers()}
 	for _, r := range load(t) {
 		t.Run(r.ID, func(t *testing.T) {
 			problems, err := runner.Rule(t.Context(), r)
@@ -52,7 +53,7 @@ func TestExamples(t *testing.T) {
 
 // TestSound makes every part of every example unknown, one at a time: a verdict may become unknown and never flips.
 func TestSound(t *testing.T) {
-	runner := &trial.Runner{Readers: readers()}
+	runner := &trial.Runner{Readers: all.Readers()}
 	count := 0
 	for _, r := range load(t) {
 		examples, _ := r.Examples()
@@ -68,4 +69,32 @@ func TestSound(t *testing.T) {
 		}
 	}
 	t.Logf("%d parts made unknown", count)
+}
+
+// BenchmarkLoad is what a scan of a small repository pays: finding all rules, reading and compiling those of a few types.
+func BenchmarkLoad(b *testing.B) {
+	used := 0
+	for b.Loop() {
+		set, err := rule.Load(rules.FS)
+		if err != nil {
+			b.Fatal(err)
+		}
+		used = 0
+		for _, typ := range []string{"AWS::S3::Bucket", "AWS::EC2::SecurityGroup", "AWS::EC2::Instance", "AWS::IAM::Role", "AWS::RDS::DBInstance",
+			"AWS::EC2::VPC", "AWS::Lambda::Function", "AWS::KMS::Key", "apps/Deployment", "core/Service", "dockerfile/Stage"} {
+			used += len(set.ByType(typ, func(p plinth.Problem) { b.Fatal(rule.Faults{p}) }))
+		}
+	}
+	b.ReportMetric(float64(used), "rules")
+}
+
+// BenchmarkAll reads and compiles every rule.
+func BenchmarkAll(b *testing.B) {
+	for b.Loop() {
+		set, err := rule.Load(rules.FS)
+		if err != nil {
+			b.Fatal(err)
+		}
+		set.All(func(p plinth.Problem) { b.Fatal(rule.Faults{p}) })
+	}
 }
