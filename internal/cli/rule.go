@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -200,7 +201,7 @@ func ruleTest(s Streams) *cobra.Command {
 		Use: "test [DIR…]", Short: "Run the examples of rules",
 		Long: "Run the examples of the rules in the folders, or of all rules of Plinth: every bad one must fail its rule, every good one must not,\nand none may be unknown. Exit code 1 when an example is wrong.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := ruleSet(args)
+			set, err := testSet(args)
 			if err != nil {
 				return err
 			}
@@ -208,25 +209,21 @@ func ruleTest(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(args) > 0 {
-				list = fromFolders(list, args)
-			}
 			return testRules(cmd.Context(), s, set, list)
 		},
 	}
 }
 
-func fromFolders(list []*rule.Rule, dirs []string) []*rule.Rule {
-	var out []*rule.Rule
-	for _, r := range list {
-		for _, d := range dirs {
-			if strings.HasPrefix(r.File, strings.TrimSuffix(filepath.ToSlash(d), "/")+"/") {
-				out = append(out, r)
-				break
-			}
-		}
+// testSet loads the rules of the folders alone, so that a folder of our own rules can be tested as well, or all embedded rules.
+func testSet(dirs []string) (*rule.Set, error) {
+	if len(dirs) == 0 {
+		return ruleSet(nil)
 	}
-	return out
+	set, err := rule.Load(embed.FS{}, dirs...)
+	if err != nil {
+		return nil, fault{err}
+	}
+	return set, nil
 }
 
 func testRules(ctx context.Context, s Streams, set *rule.Set, list []*rule.Rule) error {
