@@ -67,7 +67,7 @@ func (j *judge) ask(r *rule.Rule) {
 	if r.When != nil {
 		when := r.When.Eval(&j.sc)
 		if when.Err != nil {
-			j.fault(r, "when", when.Err)
+			j.fault(r, when.Err)
 			return
 		}
 		if when.Truth == value.False {
@@ -78,7 +78,7 @@ func (j *judge) ask(r *rule.Rule) {
 	fail := r.Fail.Eval(&j.sc)
 	switch {
 	case fail.Err != nil:
-		j.fault(r, "fail", fail.Err)
+		j.fault(r, fail.Err)
 	case fail.Truth == value.False:
 	case fail.Truth == value.True && because == nil:
 		j.found(r, plinth.Fail, nil)
@@ -104,9 +104,8 @@ func unique(list []string) []string {
 	return out
 }
 
-func (j *judge) fault(r *rule.Rule, part string, err *policy.Error) {
-	j.faults.add(r, plinth.Problem{Kind: plinth.Broken, At: j.header(),
-		Text: fmt.Sprintf("rule %s cannot judge %s: %s:%s", r.ID, j.address(), part, err)})
+func (j *judge) fault(r *rule.Rule, err *policy.Error) {
+	j.faults.add(r, plinth.Problem{Kind: plinth.Broken, At: j.header(), Text: fmt.Sprintf("%s cannot be judged: %s", j.address(), err.Text)})
 }
 
 // elements asks about every element of the rule's list.

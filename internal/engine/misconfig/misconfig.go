@@ -128,7 +128,8 @@ func (e *Engine) plan(ctx context.Context, g *graph.Graph, problem func(plinth.P
 	return list, coverage, nil
 }
 
-// faults keeps the first problems of each rule, by place, so that the same run tells the same ones.
+// faults keeps the first problems of each rule, by place, so that the same run tells the same ones. The texts are without the
+// rule.
 type faults struct {
 	sync.Mutex
 	of map[*rule.Rule]*tally
@@ -155,18 +156,34 @@ func (f *faults) add(r *rule.Rule, p plinth.Problem) {
 	}
 }
 
+// tell joins what several rules say of the same place into one problem.
 func (f *faults) tell(problem func(plinth.Problem)) {
 	rules := make([]*rule.Rule, 0, len(f.of))
 	for r := range f.of {
 		rules = append(rules, r)
 	}
 	slices.SortFunc(rules, func(a, b *rule.Rule) int { return strings.Compare(a.ID, b.ID) })
+	by := map[plinth.Problem][]string{}
+	var order []plinth.Problem
 	for _, r := range rules {
-		t := f.of[r]
-		for _, p := range t.first {
-			problem(p)
+		for _, p := range f.of[r].first {
+			if by[p] == nil {
+				order = append(order, p)
+			}
+			by[p] = append(by[p], r.ID)
 		}
-		if t.more > 0 {
+	}
+	slices.SortStableFunc(order, compareProblems)
+	for _, p := range order {
+		ids := by[p]
+		who := "rule " + ids[0]
+		if len(ids) > 1 {
+			who += fmt.Sprintf(" and %d more", len(ids)-1)
+		}
+		problem(plinth.Problem{Kind: p.Kind, At: p.At, Text: who + ": " + p.Text})
+	}
+	for _, r := range rules {
+		if t := f.of[r]; t.more > 0 {
 			problem(plinth.Problem{Kind: t.first[0].Kind, Text: fmt.Sprintf("rule %s could not judge %d more resources", r.ID, t.more)})
 		}
 	}
@@ -187,7 +204,7 @@ func (j *judge) guard(r *rule.Rule, evaluate func(*rule.Rule)) {
 	defer func() {
 		if p := recover(); p != nil {
 			j.faults.add(r, plinth.Problem{Kind: plinth.Internal, At: j.header(),
-				Text: fmt.Sprintf("rule %s on %s: %v; please report this: %s", r.ID, j.address(), p, firstFrame(string(debug.Stack())))})
+				Text: fmt.Sprintf("%s: %v; please report this: %s", j.address(), p, firstFrame(string(debug.Stack())))})
 		}
 	}()
 	evaluate(r)

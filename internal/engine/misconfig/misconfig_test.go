@@ -244,8 +244,8 @@ fail: "p.A.startsWith('x')"`, `
 {type: T, address: a, props: {A: 1}}
 ---
 {type: T, address: b, props: {}}
-`, `broken 2: rule test-rule-0 cannot judge a: fail:1:15: startsWith: it is for strings
-broken 4: rule test-rule-0 cannot judge b: fail:1:2: no such key: A`},
+`, `broken 2: rule test-rule-0: a cannot be judged: startsWith: it is for strings
+broken 4: rule test-rule-0: b cannot be judged: no such key: A`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			findings, problems, _ := check(t, ruleSet(t, c.rules), resources(t, c.code))
