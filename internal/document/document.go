@@ -50,7 +50,7 @@ type Document struct {
 }
 
 // Parse calls yield for each document of a text, in their order, and returns what is wrong with the text. JSON is told by its
-// name (.json) or by its beginning; several JSON values that follow each other are several documents. A document with a problem
+// name (.json), by being Relaxed, or by its beginning; several JSON values that follow each other are several documents. A document with a problem
 // that leaves its sense open is not yielded. Empty documents are left out.
 func (p *Parser) Parse(name string, data []byte, yield func(Document)) []plinth.Problem {
 	f := &faults{path: name}
@@ -59,7 +59,8 @@ func (p *Parser) Parse(name string, data []byte, yield func(Document)) []plinth.
 		p.root, p.shared = &path{}, map[string]string{}
 	}
 	first := strings.TrimLeft(text, " \t\r\n")
-	named := strings.HasSuffix(strings.ToLower(name), ".json")
+	lower := strings.ToLower(name)
+	named := strings.HasSuffix(lower, ".json") || strings.HasSuffix(lower, ".jsonc") || p.Relaxed
 	open := strings.HasPrefix(first, "{") || strings.HasPrefix(first, "[")
 	switch {
 	case first == "":

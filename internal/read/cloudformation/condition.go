@@ -143,51 +143,7 @@ func (s *scope) choice(args []plinth.Value) (plinth.Value, bool) {
 		return plinth.Value{}, false
 	}
 	if !hasA || !hasB {
-		return either(plinth.Value{}, open(a, b), why), true
+		return value.Either(plinth.Value{}, open(a, b), why), true
 	}
-	return either(a, b, why), true
-}
-
-// either is a value of which two alternatives are left: what they agree on is known.
-func either(a, b plinth.Value, why []string) plinth.Value {
-	if t, _ := value.Equal(a, b); t == yes {
-		return a
-	}
-	switch {
-	case a.Kind() == plinth.Map && b.Kind() == plinth.Map:
-		var fields []plinth.Field
-		for _, f := range a.Fields() {
-			other, ok := b.Get(f.Key)
-			if !ok {
-				fields = append(fields, plinth.Field{Key: f.Key, Value: undecided(why, f.Value)})
-				continue
-			}
-			fields = append(fields, plinth.Field{Key: f.Key, Value: either(f.Value, other, why)})
-		}
-		for _, f := range b.Fields() {
-			if _, ok := a.Get(f.Key); !ok {
-				fields = append(fields, plinth.Field{Key: f.Key, Value: undecided(why, f.Value)})
-			}
-		}
-		return plinth.MapOf(fields).WithOrigin(a.Origin())
-	case a.Kind() == plinth.List && b.Kind() == plinth.List && a.Len() == b.Len():
-		list := make([]plinth.Value, a.Len())
-		for i := range list {
-			list[i] = either(a.List()[i], b.List()[i], why)
-		}
-		return plinth.ListOf(list).WithOrigin(a.Origin())
-	}
-	return undecided(why, a, b)
-}
-
-// undecided is unknown because of a condition; the references of its alternatives stay.
-func undecided(why []string, alternatives ...plinth.Value) plinth.Value {
-	out := plinth.UnknownOf(why...)
-	for _, v := range alternatives {
-		value.Refs(v, func(_ string, _ plinth.Value, r plinth.Ref) { out = out.WithRefs(r) })
-		if v.Origin() != nil {
-			out = out.WithOrigin(v.Origin())
-		}
-	}
-	return out
+	return value.Either(a, b, why), true
 }

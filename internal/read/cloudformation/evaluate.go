@@ -2,7 +2,6 @@ package cloudformation
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +45,7 @@ func (s *scope) eval(v plinth.Value) (plinth.Value, bool) {
 	out, ok := s.evaluate(v)
 	o := s.origin(v, out)
 	if out.Kind() == plinth.List && out.Len() > 0 && out.List()[0].Origin() == nil {
-		return placed(out.WithOrigin(nil), o), ok
+		return value.Place(out.WithOrigin(nil), o), ok
 	}
 	return out.WithOrigin(o), ok
 }
@@ -218,28 +217,9 @@ func (s *scope) attribute(logical, attr string) plinth.Value {
 	return v
 }
 
-// open returns an unknown because of the values, with their references.
+// open returns an unknown because of what is unknown in the arguments of a function.
 func open(values ...plinth.Value) plinth.Value {
-	var why []string
-	var refs []plinth.Ref
-	for _, v := range values {
-		why = append(why, value.Reasons(v)...)
-		value.Refs(v, func(_ string, _ plinth.Value, r plinth.Ref) {
-			if !slices.Contains(refs, r) {
-				refs = append(refs, r)
-			}
-		})
-	}
-	if len(why) == 0 {
-		why = []string{"an argument of the wrong kind"}
-	}
-	out := plinth.UnknownOf(why...).WithRefs(refs...)
-	for _, v := range values {
-		if v.Sensitive() {
-			out = out.WithSensitive(true)
-		}
-	}
-	return out
+	return value.Open("an argument of the wrong kind", values...)
 }
 
 // concatenated joins known and unknown parts of a text. Where the text is a JSON document, an unknown one keeps the document with

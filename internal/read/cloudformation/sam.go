@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 // withGlobals merges the section Globals of a SAM template into the properties of a resource, as they are written: maps are
@@ -98,32 +99,7 @@ func (x *expanding) take(keys ...string) []plinth.Field {
 
 // made returns a value that nobody wrote, with the place of the resource.
 func (x *expanding) made(v plinth.Value) plinth.Value {
-	return placed(v, &plinth.Origin{At: x.of.Decl.Header, Decl: x.of.Decl, Default: true})
-}
-
-func placed(v plinth.Value, o *plinth.Origin) plinth.Value {
-	if v.Origin() != nil {
-		return v
-	}
-	switch v.Kind() {
-	case plinth.List:
-		list := make([]plinth.Value, v.Len())
-		for i, e := range v.List() {
-			list[i] = placed(e, o)
-		}
-		v = plinth.ListOf(list)
-	case plinth.Map:
-		v = mapped(v, func(e plinth.Value) plinth.Value { return placed(e, o) })
-	}
-	return v.WithOrigin(o)
-}
-
-func mapped(v plinth.Value, each func(plinth.Value) plinth.Value) plinth.Value {
-	fields := make([]plinth.Field, v.Len())
-	for i, f := range v.Fields() {
-		fields[i] = plinth.Field{Key: f.Key, Value: each(f.Value)}
-	}
-	return plinth.MapOf(fields)
+	return value.Place(v, &plinth.Origin{At: x.of.Decl.Header, Decl: x.of.Decl, Default: true})
 }
 
 func object(pairs ...any) plinth.Value {
