@@ -21,7 +21,7 @@ func TestTablesAgainstSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		if tf != e.Into {
-			if _, ok := known.Has(e.Into, "x"); !ok {
+			if _, ok := known.Has(e.Into, "x"); !ok && !undocumented[e.Into] {
 				t.Errorf("%s: no provider knows the type %s", tf, e.Into)
 			}
 			checkLeft(t, known, tf, e.lines)
@@ -35,6 +35,9 @@ func TestTablesAgainstSchemas(t *testing.T) {
 		}
 	}
 }
+
+// undocumented are types that exist, though no schema of the facts has them: nobody can make one through the API.
+var undocumented = map[string]bool{"cloudresourcemanager.googleapis.com/Organization": true}
 
 func checkLeft(t *testing.T, known *Facts, tf string, lines []line) {
 	t.Helper()
