@@ -17,10 +17,7 @@ func statements(doc plinth.Value) val {
 		if len(doc.Str()) > maxDocument {
 			return failure("the document is too long")
 		}
-		parsed, err := value.ParseJSON(doc.Str())
-		if err != nil {
-			parsed, err = value.ParseJSON(withoutLastCommas(doc.Str()))
-		}
+		parsed, err := value.ParseLooseJSON(doc.Str())
 		if err != nil {
 			return failure("the document is no JSON: " + err.Error())
 		}
@@ -44,31 +41,6 @@ func statements(doc plinth.Value) val {
 		return eachStatement(doc)
 	}
 	return failure("the document is a " + doc.Kind().String())
-}
-
-// withoutLastCommas drops the commas that stand before a closing bracket: a frequent slip, after which the meaning is clear.
-func withoutLastCommas(text string) string {
-	out := make([]byte, 0, len(text))
-	quoted, comma := false, -1
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\' && i+1 < len(text):
-			out = append(out, c)
-			i++
-		case c == '"':
-			quoted, comma = !quoted, -1
-		case quoted || c == ' ' || c == '\t' || c == '\n' || c == '\r':
-		case c == ',':
-			comma = len(out)
-		case (c == ']' || c == '}') && comma >= 0:
-			out[comma] = ' '
-			comma = -1
-		default:
-			comma = -1
-		}
-		out = append(out, text[i])
-	}
-	return string(out)
 }
 
 func eachStatement(s plinth.Value) val {
