@@ -388,6 +388,9 @@ func (c *completion) joinPart(e *entry, p *part, r *plinth.Resource) {
 	}
 	by, ok := src.At(strings.Split(p.by, ".")...)
 	if !ok || by.IsNull() {
+		if e.namedOtherwise(p, src) {
+			return
+		}
 		by = plinth.UnknownOf(p.by)
 	}
 	src = fill(src, p.defaults, p.before, r)
@@ -399,6 +402,19 @@ func (c *completion) joinPart(e *entry, p *part, r *plinth.Resource) {
 	for _, it := range owners {
 		it.run(p.lines, src, r.Decl)
 	}
+}
+
+// namedOtherwise tells whether the part names its owner by the argument of another part of this type.
+func (e *entry) namedOtherwise(p *part, src plinth.Value) bool {
+	for _, other := range e.parts {
+		if other.tf != p.tf || other.by == p.by {
+			continue
+		}
+		if v, ok := src.At(strings.Split(other.by, ".")...); ok && !v.IsNull() {
+			return true
+		}
+	}
+	return false
 }
 
 // owners finds the resources of a type that a value refers to: by reference, else by an equal literal in the same project.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 func refTo(address string) plinth.Value {
@@ -128,5 +129,21 @@ func TestBareAddress(t *testing.T) {
 	}
 	if !mayBe("module.m[*].a.b", `module.m["x"].a.b`) || mayBe(`module.m["y"].a.b`, `module.m["x"].a.b`) {
 		t.Error("instance keys")
+	}
+}
+
+func TestAPartNamesItsOwnerInOneOfSeveralWays(t *testing.T) {
+	for _, by := range []string{"storage_account_id", "storage_account_name"} {
+		account := resource(t, "azurerm_storage_account", "azurerm_storage_account.a", `{"name":"store"}`)
+		other := resource(t, "azurerm_storage_account", "azurerm_storage_account.b", `{"name":"other"}`)
+		rules := resource(t, "azurerm_storage_account_network_rules", "azurerm_storage_account_network_rules.r", `{"default_action":"Deny","`+by+`":"store"}`)
+		for _, r := range Complete([]*plinth.Resource{account, other, rules}, func(p plinth.Problem) { t.Error(p) }) {
+			if r.External || !value.Known(r.Props) {
+				t.Errorf("%s: %s is %v", by, r.Decl.Address, r.Props)
+			}
+		}
+		if v, _ := account.Props.At("properties", "networkAcls", "defaultAction"); v.Str() != "Deny" {
+			t.Errorf("%s: defaultAction is %v", by, v)
+		}
 	}
 }
