@@ -43,7 +43,7 @@ func unknown2(a, b plinth.Value) plinth.Value {
 
 // compare compiles <, <=, > and >=: holds tells which signs of the comparison are true.
 func (c *compiler) compare(e ast.Expr, name string, a, b node, holds func(sign int) bool) node {
-	return c.strict(e, name, a, b, func(l, r plinth.Value) (val, bool) {
+	n := c.strict(e, name, a, b, func(l, r plinth.Value) (val, bool) {
 		if l.Kind() != r.Kind() {
 			return val{}, false
 		}
@@ -60,6 +60,44 @@ func (c *compiler) compare(e ast.Expr, name string, a, b node, holds func(sign i
 		}
 		return val{}, false
 	})
+	strict := n.run
+	n.run = func(sc *Scope) val {
+		v := strict(sc)
+		if v.st != nil || !v.IsUnknown() {
+			return v
+		}
+		return bounded(v, a.run(sc).Value, b.run(sc).Value, holds)
+	}
+	return n
+}
+
+// bounded decides an unknown comparison where a number that is at least so large is enough.
+func bounded(v val, l, r plinth.Value, holds func(sign int) bool) val {
+	least := -1 // the smallest sign that is possible; 1 is the largest
+	switch low, ok := atLeast(l); {
+	case ok && r.Kind() == plinth.Number:
+		least = sign(low, r.Num())
+	default:
+		low, ok := atLeast(r)
+		if !ok || l.Kind() != plinth.Number {
+			return v
+		}
+		least = sign(low, l.Num())
+		was := holds
+		holds = func(sign int) bool { return was(-sign) }
+	}
+	for s := least; s <= 1; s++ {
+		if holds(s) != holds(1) {
+			return v
+		}
+	}
+	return truth(holds(1))
+}
+
+// atLeast returns the bound of an unknown number: the size of a list that has these elements in any case.
+func atLeast(v plinth.Value) (float64, bool) {
+	low := surely(v)
+	return low.Num(), low.Kind() == plinth.Number
 }
 
 func sign(a, b float64) int {

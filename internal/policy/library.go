@@ -17,7 +17,7 @@ import (
 // library returns the functions by name.
 func library() map[string]*function {
 	lib := map[string]*function{
-		"size":   {style: asEither, f1: size},
+		"size":   {style: asEither, f1: size, holes: true},
 		"dyn":    {style: asGlobal, f1: plain, holes: true, keeps: true},
 		"int":    {style: asGlobal, f1: toInt},
 		"uint":   {style: asGlobal, f1: toInt},
@@ -113,8 +113,15 @@ func size(a plinth.Value) val {
 		return number(float64(utf8.RuneCountInString(a.Str())))
 	case plinth.List, plinth.Map:
 		return number(float64(a.Len()))
-	case plinth.Unknown: // a document with holes, or a string around one
-		return size(inside(a))
+	case plinth.Unknown:
+		if doc := inside(a); !doc.IsUnknown() {
+			return size(doc)
+		}
+		n := unknown(a)
+		if has := surely(a).Len(); has > 0 {
+			n = n.WithPartial(plinth.NumberOf(float64(has)))
+		}
+		return plain(n)
 	}
 	return failure("it is for strings, lists and maps")
 }

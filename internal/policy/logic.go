@@ -167,6 +167,12 @@ func equal(a, b plinth.Value) (value.Truth, []string) {
 	if a.IsUnknown() && nothing(b) && there(a) || b.IsUnknown() && nothing(a) && there(b) {
 		return value.False, nil
 	}
+	if low, ok := atLeast(a); ok && b.Kind() == plinth.Number && b.Num() < low {
+		return value.False, nil
+	}
+	if low, ok := atLeast(b); ok && a.Kind() == plinth.Number && a.Num() < low {
+		return value.False, nil
+	}
 	return value.Equal(a, b)
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	oracleRuns = 5_000 // generated expressions for each test
+	oracleRuns = 3_000 // generated expressions for each test
 	seed       = 20261125
 )
 

@@ -12,7 +12,10 @@ import (
 // (names joined by dots, without brackets): a path that no reader can give would never match. known may be nil.
 func (s *Set) Check(known func(typ, path string) error) []plinth.Problem {
 	out := doubled(s.entries)
-	asked := map[string]*entry{}
+	asked, ids := map[string]*entry{}, map[string]bool{}
+	for _, e := range s.entries {
+		ids[e.id] = true
+	}
 	for _, e := range s.entries {
 		r, problems := e.load()
 		out = append(out, problems...)
@@ -23,6 +26,11 @@ func (s *Set) Check(known func(typ, path string) error) []plinth.Problem {
 		out = append(out, problems...)
 		if known != nil {
 			out = append(out, e.unknownPaths(r, known)...)
+		}
+		for _, id := range r.YieldsTo {
+			if !ids[id] {
+				out = append(out, e.problem("it yields to %s, which is no rule", id))
+			}
 		}
 		for _, a := range r.Aliases {
 			for _, typ := range r.On {

@@ -46,13 +46,16 @@ func (f Faults) Error() string {
 	return b.String()
 }
 
-// Load returns the rules below fsys, which are read as they are needed, and those of the folders, which are checked at once:
-// the error is Faults for what is wrong with the latter.
+// Load returns the rules below fsys (nil: none), which are read as they are needed, and those of the folders, which are checked
+// at once: the error is Faults for what is wrong with the latter.
 func Load(fsys fs.FS, dirs ...string) (*Set, error) {
 	envs := &environments{}
-	entries, err := scan(fsys, "", envs)
-	if err != nil {
-		return nil, fmt.Errorf("load embedded rules: %w", err)
+	var entries []*entry
+	if fsys != nil {
+		var err error
+		if entries, err = scan(fsys, "", envs); err != nil {
+			return nil, fmt.Errorf("load embedded rules: %w", err)
+		}
 	}
 	var own []*entry
 	for _, dir := range dirs {
