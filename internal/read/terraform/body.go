@@ -92,8 +92,8 @@ func (one *resourceInstance) expanded(n *block, to *blockList, vars []expr.Item)
 		}
 		entries = elements(v)
 	}
-	if len(entries) > maxInstances {
-		in.problem(plinth.Problem{Kind: plinth.Limit, At: n.at, Text: "a dynamic block makes more than 10,000 blocks"})
+	if one.blocks += len(entries); one.blocks > maxBlocks {
+		in.problem(plinth.Problem{Kind: plinth.Limit, At: n.at, Text: "dynamic blocks of one resource make more than 20,000 blocks"})
 		to.open = append(to.open, plinth.UnknownOf("limit"))
 		return
 	}

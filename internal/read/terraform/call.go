@@ -54,8 +54,8 @@ func (c *moduleCall) expand() {
 		}
 		c.repeated = c.in.repeat(c.call.block, c.term.name)
 		for _, k := range c.keys {
-			if c.in.made++; c.in.made > maxModules {
-				c.in.problem(plinth.Problem{Kind: plinth.Limit, At: c.call.block.header, Text: "more than 100,000 module instances: the rest is left out"})
+			if c.in.instances.Add(1) > maxModules {
+				c.in.problem(plinth.Problem{Kind: plinth.Limit, At: c.call.block.header, Text: "the project has more than 50,000 module instances: the rest is left out"})
 				break
 			}
 			c.modules = append(c.modules, &instance{

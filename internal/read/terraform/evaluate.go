@@ -12,13 +12,11 @@ import (
 // evaluation is the evaluation of one root module. It belongs to one goroutine.
 type evaluation struct {
 	*loader
-	state     *expr.State
-	root      string
-	inputs    map[string]input // what variable files say
-	active    []*term          // being evaluated, outermost first
-	resources int
-	made      int // module instances
-	seen      map[plinth.ID]int
+	state  *expr.State
+	root   string
+	inputs map[string]input // what variable files say
+	active []*term          // being evaluated, outermost first
+	seen   map[plinth.ID]int
 }
 
 // term is something that is evaluated at most once: its name, for messages, and its value.
@@ -40,20 +38,26 @@ const (
 // evaluate evaluates the root module in a folder and hands over its resources.
 func (l *loader) evaluate(ctx context.Context, dir string) {
 	f := &files{project: l.project, root: dir, cache: map[string][]byte{}}
-	e := &evaluation{loader: l, state: expr.NewState(ctx, l.funcs, f), root: dir, seen: map[plinth.ID]int{}}
+	e := &evaluation{loader: l, root: dir, seen: map[plinth.ID]int{}}
+	e.state = expr.NewState(ctx, l.funcs, f, e.where)
 	e.readInputs()
 	e.walk(&instance{evaluation: e, module: l.modules[dir], dir: "."})
 	for _, p := range e.state.Problems() {
-		if p.At.Path == "" {
-			p.At.Path = dir
-		}
 		l.problem(p)
 	}
 }
 
+// where is the place of what is being evaluated.
+func (e *evaluation) where() plinth.Location {
+	if n := len(e.active); n > 0 {
+		return e.active[n-1].at
+	}
+	return plinth.Location{Path: e.root}
+}
+
 // walk hands over the resources of a module instance and of those below it.
 func (e *evaluation) walk(in *instance) {
-	if e.state.Stopped() {
+	if e.state.Stopped() || e.resources.Load() > maxResources {
 		return
 	}
 	for _, n := range in.module.order {
@@ -79,8 +83,8 @@ func (e *evaluation) emit(r *resource) {
 	}
 	r.expand()
 	for _, one := range r.all {
-		if e.resources++; e.resources > maxResources {
-			e.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: e.root}, Text: "the root module has more than 500,000 resources: the rest is left out"})
+		if e.resources.Add(1) > maxResources {
+			e.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: e.root}, Text: "the project has more than 200,000 resources: the rest is left out"})
 			return
 		}
 		if e.state.Stopped() {

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,9 @@ type loader struct {
 	dirs      map[string][]string // configuration files by folder
 	modules   map[string]*module
 	manifests map[string]map[string]string // by root folder: call path to module folder
+
+	resources atomic.Int64 // evaluated so far
+	instances atomic.Int64 // of modules
 
 	mu       sync.Mutex
 	reported map[plinth.Problem]bool

@@ -18,8 +18,9 @@ import (
 
 const (
 	maxInstances = 10_000  // of one resource or module call: more is taken as one symbolic instance
-	maxResources = 500_000 // of one root module
-	maxModules   = 100_000 // module instances of one root module
+	maxResources = 200_000 // of one project
+	maxModules   = 50_000  // module instances of one project
+	maxBlocks    = 20_000  // nested blocks of one resource
 	maxCallDepth = 64      // module calls inside each other
 	maxFile      = 8 << 20 // bytes that a file function reads
 	maxGlob      = 100_000 // files that one fileset looks at

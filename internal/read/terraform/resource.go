@@ -29,6 +29,7 @@ type resourceInstance struct {
 	source  plinth.Value
 	whole   bool // source is made
 	making  bool
+	blocks  int // nested blocks made so far
 }
 
 var _ expr.Lazy = (*resourceInstance)(nil)

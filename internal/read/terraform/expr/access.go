@@ -109,13 +109,20 @@ func textOf(n Node) string {
 }
 
 func itemOf(f *Frame, n Node) Item {
-	if l, ok := n.(lazyNode); ok && f.depth < maxDepth {
-		f.depth++
-		it := l.item(f)
-		f.depth--
-		return it
+	l, ok := n.(lazyNode)
+	if !ok {
+		return Item{Value: f.eval(n)}
 	}
-	return Item{Value: f.eval(n)}
+	if f.stopped {
+		return Item{Value: plinth.UnknownOf("limit")}
+	}
+	if f.depth >= maxDepth {
+		return Item{Value: f.tooDeep()}
+	}
+	f.depth++
+	it := l.item(f)
+	f.depth--
+	return it
 }
 
 // attrOf returns a named part of a value; false when the value has none, which is a fault.
@@ -344,6 +351,9 @@ func (n *splat) eval(f *Frame) plinth.Value {
 		}
 		out := make([]plinth.Value, len(entries))
 		for i, e := range entries {
+			if !f.room(1) {
+				return plinth.UnknownOf("limit")
+			}
 			f.bind(n.slot, e.Item)
 			out[i] = f.eval(n.each)
 		}
@@ -358,6 +368,9 @@ func (n *splat) eval(f *Frame) plinth.Value {
 	case plinth.List:
 		out := make([]plinth.Value, v.Len())
 		for i, e := range v.List() {
+			if !f.room(1) {
+				return plinth.UnknownOf("limit")
+			}
 			f.bind(n.slot, Item{Value: inside(e, v)})
 			out[i] = f.eval(n.each)
 		}

@@ -13,10 +13,12 @@ import (
 )
 
 const (
-	maxDepth = 20_000      // nested evaluations, over all terms: a stack of some 20 MiB
-	maxSteps = 100_000_000 // evaluations in one run: some ten seconds
-	maxParts = 400_000     // values in the result of one term: shared structure can be exponentially large
-	maxText  = 16 << 20    // bytes in one template: more is a bomb
+	maxDepth = 5_000      // nested evaluations, over all terms: a stack of some 50 MiB
+	maxSteps = 50_000_000 // evaluations in one run: some five seconds
+	maxParts = 400_000    // values in the result of one term: shared structure can be exponentially large
+	maxMade  = 1_000_000  // values that loops and calls make on the way to one term
+	maxTotal = 5_000_000  // values that they make in one run: some 300 MiB
+	maxText  = 16 << 20   // bytes in one template: more is a bomb
 )
 
 // Node is a compiled expression. It is safe for concurrent use.
@@ -82,16 +84,19 @@ type State struct {
 	problems  []plinth.Problem
 	depth     int
 	steps     int
+	made      int // elements made in the term that is being evaluated
+	total     int // elements made at all
 	faults    int
 	tries     int
 	inside    int // templates being evaluated
 	limited   bool
 	stopped   bool
+	where     func() plinth.Location
 }
 
-// NewState returns the state of a new run.
-func NewState(ctx context.Context, funcs function.Set, files function.Files) *State {
-	return &State{ctx: ctx, funcs: funcs, files: files, templates: map[string]Node{}}
+// NewState returns the state of a new run. Where tells what is being evaluated, for problems.
+func NewState(ctx context.Context, funcs function.Set, files function.Files, where func() plinth.Location) *State {
+	return &State{ctx: ctx, funcs: funcs, files: files, templates: map[string]Node{}, where: where}
 }
 
 // Problems returns what was found wrong so far.
@@ -109,28 +114,31 @@ func (s *State) Trying() bool { return s.tries > 0 }
 // Term evaluates a node with the given names and bound variables, apart from the evaluation that asked for it: a fault inside
 // is not a fault of the asking expression.
 func (s *State) Term(n Node, names Names, vars []Item) plinth.Value {
-	faults, tries, inside := s.faults, s.tries, s.inside
-	s.tries, s.inside = 0, 0
-	f := Frame{State: s, names: names, vars: vars}
-	v := f.eval(n)
-	s.faults, s.tries, s.inside = faults, tries, inside
-	if makes(n) && s.parts(v, maxParts) <= 0 {
-		return s.limit("the value has more than 400,000 parts")
+	if c, ok := n.(constant); ok {
+		return c.value
 	}
-	return v
+	return s.apart(names, vars, func(f *Frame) Item {
+		v := f.eval(n)
+		if makes(n) && s.parts(v, maxParts) <= 0 {
+			v = s.limit("a value has more than 400,000 parts")
+		}
+		return Item{Value: v}
+	}).Value
 }
 
 // Item evaluates a node like Term, leaving something lazy lazy.
 func (s *State) Item(n Node, names Names, vars []Item) Item {
-	l, ok := n.(lazyNode)
-	if !ok {
+	if _, ok := n.(lazyNode); !ok {
 		return Item{Value: s.Term(n, names, vars)}
 	}
-	faults, tries, inside := s.faults, s.tries, s.inside
-	s.tries, s.inside = 0, 0
-	f := Frame{State: s, names: names, vars: vars}
-	it := l.item(&f)
-	s.faults, s.tries, s.inside = faults, tries, inside
+	return s.apart(names, vars, func(f *Frame) Item { return itemOf(f, n) })
+}
+
+func (s *State) apart(names Names, vars []Item, run func(f *Frame) Item) Item {
+	faults, tries, inside, made := s.faults, s.tries, s.inside, s.made
+	s.tries, s.inside, s.made = 0, 0, 0
+	it := run(&Frame{State: s, names: names, vars: vars})
+	s.faults, s.tries, s.inside, s.made = faults, tries, inside, made
 	return it
 }
 
@@ -167,7 +175,11 @@ func (s *State) parts(v plinth.Value, left int) int {
 func (s *State) limit(text string) plinth.Value {
 	if !s.limited {
 		s.limited = true
-		s.problems = append(s.problems, plinth.Problem{Kind: plinth.Limit, Text: text})
+		p := plinth.Problem{Kind: plinth.Limit, Text: text}
+		if s.where != nil {
+			p.At = s.where()
+		}
+		s.problems = append(s.problems, p)
 	}
 	return plinth.UnknownOf("limit")
 }
@@ -192,15 +204,33 @@ func (f *Frame) eval(n Node) plinth.Value {
 	}
 	if f.steps > maxSteps {
 		f.stopped = true
-		return f.limit("the evaluation takes more than 100,000,000 steps")
+		return f.limit("the evaluation takes more than 50,000,000 steps")
 	}
 	if f.depth >= maxDepth {
-		return f.limit("values depend on each other more than 20,000 levels deep")
+		return f.tooDeep()
 	}
 	f.depth++
 	v := n.eval(f)
 	f.depth--
 	return v
+}
+
+func (f *Frame) tooDeep() plinth.Value {
+	return f.limit("values depend on each other more than 5,000 levels deep")
+}
+
+// room makes room for further elements; false when there are too many.
+func (f *Frame) room(n int) bool {
+	f.made, f.total = f.made+n, f.total+n
+	switch {
+	case f.total > maxTotal:
+		f.limit("the evaluation makes more than 5,000,000 values")
+	case f.made > maxMade:
+		f.limit("the evaluation of one value makes more than 1,000,000 values")
+	default:
+		return true
+	}
+	return false
 }
 
 // fault is a value that Terraform would not accept.

@@ -124,42 +124,58 @@ type loop struct {
 	at                   origin
 }
 
-// each calls visit with key and value bound for every element of the collection that the condition lets through. The reasons
-// of a collection or conditions that are unknown come back in open.
-func (n *loop) each(f *Frame, visit func()) (open []plinth.Value, sensitive, ok bool) {
-	it := itemOf(f, n.of)
-	step := func(key plinth.Value, e Item) {
-		if f.stopped {
-			return
+// walk is a walk of a for expression over its collection.
+type walk struct {
+	n     *loop
+	f     *Frame
+	visit func()
+	open  []plinth.Value // reasons for which it is not certain what is walked
+}
+
+// step binds key and value of one element and visits it if the condition lets it through.
+func (w *walk) step(key plinth.Value, e Item) bool {
+	n, f := w.n, w.f
+	if f.stopped || !f.room(1) {
+		w.open = append(w.open, plinth.UnknownOf("limit"))
+		return false
+	}
+	f.bind(n.slot, Item{Value: key}, e)
+	if n.when != nil {
+		t, err := function.ToBool(f.eval(n.when))
+		switch {
+		case err != nil || t.IsNull():
+			f.faults++
+			return true
+		case t.IsUnknown():
+			w.open = append(w.open, t)
+			return true
+		case !t.Bool():
+			return true
 		}
 		f.bind(n.slot, Item{Value: key}, e)
-		if n.when != nil {
-			t, err := function.ToBool(f.eval(n.when))
-			switch {
-			case err != nil || t.IsNull():
-				f.faults++
-				return
-			case t.IsUnknown():
-				open = append(open, t)
-				return
-			case !t.Bool():
-				return
-			}
-			f.bind(n.slot, Item{Value: key}, e)
-		}
-		visit()
 	}
+	w.visit()
+	return true
+}
+
+// each calls visit with key and value bound for every element of the collection that the condition lets through. The reasons
+// of a collection or conditions that are unknown come back in open. What cannot be walked is not ok.
+func (n *loop) each(f *Frame, visit func()) (open []plinth.Value, sensitive, ok bool) {
+	w := &walk{n: n, f: f, visit: visit}
+	it := itemOf(f, n.of)
 	if it.Lazy != nil {
 		if entries, shape := it.Lazy.Entries(); shape == Several {
 			for _, e := range entries {
-				step(e.Key, e.Item)
+				if !w.step(e.Key, e.Item) {
+					break
+				}
 			}
-			return open, false, true
+			return w.open, false, true
 		}
 	}
 	v := it.Force()
 	if v.IsUnknown() {
-		open = append(open, v)
+		w.open = append(w.open, v)
 		if v.Partial() {
 			v, _ = v.Document()
 		}
@@ -171,17 +187,21 @@ func (n *loop) each(f *Frame, visit func()) (open []plinth.Value, sensitive, ok 
 			if v.IsSet() {
 				key = e
 			}
-			step(key, Item{Value: inside(e, v)})
+			if !w.step(key, Item{Value: inside(e, v)}) {
+				break
+			}
 		}
 	case plinth.Map:
 		for _, e := range v.Fields() {
-			step(plinth.StringOf(e.Key), Item{Value: inside(e.Value, v)})
+			if !w.step(plinth.StringOf(e.Key), Item{Value: inside(e.Value, v)}) {
+				break
+			}
 		}
 	case plinth.Unknown:
 	default:
 		return nil, false, false
 	}
-	return open, v.Sensitive(), true
+	return w.open, v.Sensitive(), true
 }
 
 func (n *loop) eval(f *Frame) plinth.Value {
@@ -415,6 +435,9 @@ func (n *call) eval(f *Frame) plinth.Value {
 	}
 	v, err := n.fn.Call(f.files, args)
 	if err == nil {
+		if v.Kind() != plinth.String && !f.room(v.Len()) {
+			return plinth.UnknownOf("limit")
+		}
 		return v
 	}
 	return f.failed(n.name, err, args, n.at)

@@ -124,6 +124,10 @@ func openers(data []byte) int {
 			if before == '-' || before == '!' {
 				n++
 			}
+		case '*':
+			if before == '.' {
+				n++
+			}
 		case ' ', '\t', '\n', '\r':
 			continue
 		}
@@ -132,11 +136,11 @@ func openers(data []byte) int {
 	return n
 }
 
-// tokenDepth is the nesting of brackets, templates and their directives, unary operators and conditionals. A conditional's branch reaches to the end
-// of the bracket around it.
+// tokenDepth is the nesting of brackets, templates and their directives, unary operators, conditionals and splats. What
+// follows a conditional or a splat reaches to the end of the bracket around it.
 func tokenDepth(tokens hclsyntax.Tokens) int {
-	var stack []int // conditionals within each open bracket
-	here, unary, conditionals, directives, deepest := 0, 0, 0, 0, 0
+	var stack []int // conditionals and splats within each open bracket
+	here, unary, chained, directives, deepest := 0, 0, 0, 0, 0
 	for i, t := range tokens {
 		switch t.Type {
 		case hclsyntax.TokenOParen, hclsyntax.TokenOBrack, hclsyntax.TokenOBrace, hclsyntax.TokenTemplateInterp,
@@ -145,16 +149,25 @@ func tokenDepth(tokens hclsyntax.Tokens) int {
 			here = 0
 		case hclsyntax.TokenCParen, hclsyntax.TokenCBrack, hclsyntax.TokenCBrace, hclsyntax.TokenTemplateSeqEnd,
 			hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc:
-			conditionals -= here
+			chained -= here
 			here = 0
 			if n := len(stack); n > 0 {
 				here, stack = stack[n-1], stack[:n-1]
 			}
+			if i > 1 && tokens[i-1].Type == hclsyntax.TokenStar && tokens[i-2].Type == hclsyntax.TokenOBrack {
+				here++
+				chained++
+			}
 		case hclsyntax.TokenQuestion:
 			here++
-			conditionals++
+			chained++
+		case hclsyntax.TokenStar:
+			if i > 0 && tokens[i-1].Type == hclsyntax.TokenDot {
+				here++
+				chained++
+			}
 		case hclsyntax.TokenComma, hclsyntax.TokenEqual:
-			conditionals -= here
+			chained -= here
 			here = 0
 		}
 		if i > 0 && tokens[i-1].Type == hclsyntax.TokenTemplateControl {
@@ -170,7 +183,7 @@ func tokenDepth(tokens hclsyntax.Tokens) int {
 		} else {
 			unary = 0
 		}
-		deepest = max(deepest, len(stack)+conditionals+directives+unary)
+		deepest = max(deepest, len(stack)+chained+directives+unary)
 	}
 	return deepest
 }
