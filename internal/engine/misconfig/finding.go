@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,6 +27,9 @@ func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 		Path: j.path(r), Message: j.message(r)}
 	if o := j.decides(r); o != nil {
 		j.place(&f, o)
+	}
+	if len(r.At) == 0 && j.list != "" && r.AtFrom != rule.P {
+		f.Evidence = append(f.Evidence, within(j.vars[r.AtFrom])...)
 	}
 	j.report(f)
 }
@@ -84,13 +88,37 @@ func (j *judge) place(f *plinth.Finding, o *plinth.Origin) {
 	if o.At.Line > 0 {
 		f.At = o.At
 	}
-	for from, n := o.From, 0; from != nil && n < maxOrigins; from, n = from.From, n+1 {
+	f.Evidence = append(f.Evidence, chain(o)...)
+}
+
+// chain tells how a value came to its place, the nearest first.
+func chain(o *plinth.Origin) []plinth.Step {
+	var out []plinth.Step
+	for from := o.From; from != nil && len(out) < maxOrigins; from = from.From {
 		note := "set by " + from.Path
 		if from.Path == "" {
 			note = "set here"
 		}
-		f.Evidence = append(f.Evidence, plinth.Step{Note: note, At: from.At})
+		out = append(out, plinth.Step{Note: note, At: from.At})
 	}
+	return out
+}
+
+// within tells the same of the entries of an element that is judged as a whole, each step once.
+func within(element plinth.Value) []plinth.Step {
+	var out []plinth.Step
+	for _, f := range element.Fields() {
+		o := f.Value.Origin()
+		if o == nil || len(out) >= maxOrigins {
+			continue
+		}
+		for _, s := range chain(o) {
+			if !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // path names the deciding property in the words of its provider, with list elements named by their content.
