@@ -1,0 +1,212 @@
+package arm
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/value"
+)
+
+// parent is the resource around a child resource.
+type parent struct{ kind, address string }
+
+// resources reads a list of resources, or the map of a template with symbolic names.
+func (s *scope) resources(list plinth.Value, in *parent) {
+	switch list.Kind() {
+	case plinth.List:
+		for _, r := range list.List() {
+			s.loop(r, in)
+		}
+	case plinth.Map:
+		for _, f := range list.Fields() {
+			if existing, _ := get(f.Value, "existing"); !existing.Bool() {
+				s.loop(f.Value, in)
+			}
+		}
+	case plinth.Null:
+	default:
+		s.template.problem(plinth.Broken, list, "resources are no list")
+	}
+}
+
+// loop runs the loop of a resource, if it has one.
+func (s *scope) loop(r plinth.Value, in *parent) {
+	if r.Kind() != plinth.Map {
+		s.template.problem(plinth.Broken, r, "a resource is no object")
+		return
+	}
+	loop, ok := get(r, "copy")
+	if !ok || loop.Kind() != plinth.Map {
+		s.resource(r, in, "")
+		return
+	}
+	name, _ := get(loop, "name")
+	count, _ := get(loop, "count")
+	n := s.eval(count)
+	turns, known := s.turns(n, loop)
+	if !known {
+		s.turn(name.Str(), plinth.UnknownOf(n.Why()...)).resource(r, in, "[*]")
+		return
+	}
+	for i := range turns {
+		s.turn(name.Str(), plinth.NumberOf(float64(i))).resource(r, in, "")
+	}
+}
+
+// turns returns how often a loop runs.
+func (s *scope) turns(n, loop plinth.Value) (int, bool) {
+	switch {
+	case n.IsUnknown():
+		return 0, false
+	case n.Kind() != plinth.Number || n.Num() < 0:
+		s.template.problem(plinth.Broken, loop, "the count of a loop is no number")
+		return 0, true
+	case n.Num() > maxCopies:
+		s.template.problem(plinth.Limit, loop, "a loop of more than %d turns", maxCopies)
+		return maxCopies, true
+	}
+	return int(n.Num()), true
+}
+
+// resource emits one resource, and its children.
+func (s *scope) resource(r plinth.Value, in *parent, suffix string) {
+	t := s.template
+	if t.made++; t.made > maxResources || t.steps > maxSteps {
+		t.problem(plinth.Limit, plinth.Value{}, "loops make too many resources; the rest is left out")
+		return
+	}
+	kind, ok := get(r, "type")
+	if !ok || kind.Kind() != plinth.String {
+		t.problem(plinth.Broken, r, "a resource has no type")
+		return
+	}
+	decl := &plinth.Declaration{At: r.Origin().At, Header: kind.Origin().At, Callers: s.callers}
+	inner := s.at("")
+	inner.decl = decl
+	typ, name := inner.named(r, in)
+	decl.Type, decl.Address = typ, name+suffix
+	if condition, ok := get(r, "condition"); !ok || truth(inner.eval(condition)) != value.False {
+		inner.emit(r, typ, decl)
+	}
+	children, _ := get(r, "resources")
+	inner.decl = nil
+	inner.resources(children, &parent{typ, decl.Address})
+}
+
+// named returns the full type and the address of a resource.
+func (s *scope) named(r plinth.Value, in *parent) (typ, name string) {
+	kind, _ := get(r, "type")
+	typ = s.readable(s.eval(kind), kind)
+	written, _ := get(r, "name")
+	name = s.readable(s.eval(written), written)
+	if in == nil {
+		return typ, name
+	}
+	if !strings.HasPrefix(strings.ToLower(typ), strings.ToLower(in.kind)+"/") {
+		typ = in.kind + "/" + typ
+	}
+	if strings.Count(name, "/") < strings.Count(typ, "/")-1 {
+		name = in.address + "/" + name
+	}
+	return typ, name
+}
+
+// readable is a name, as it is written where it is not known.
+func (s *scope) readable(v, written plinth.Value) string {
+	if v.Kind() == plinth.String && !v.Sensitive() {
+		return v.Str()
+	}
+	return written.Str()
+}
+
+func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration) {
+	var fields []plinth.Field
+	for _, f := range r.Fields() {
+		switch strings.ToLower(f.Key) {
+		case "copy", "condition", "resources", "comments", "existing":
+			if f.Key != "copy" || f.Value.Kind() == plinth.Map {
+				continue
+			}
+		case "type":
+			fields = append(fields, plinth.Field{Key: "type", Value: plinth.StringOf(typ).WithOrigin(s.at("type").origin(f.Value, plinth.Value{}))})
+			continue
+		}
+		if nested, ok := get(f.Value, "template"); ok && strings.EqualFold(f.Key, "properties") && deployment(typ) {
+			fields = append(fields, plinth.Field{Key: f.Key, Value: s.deployment(f.Value, nested, decl)})
+			continue
+		}
+		fields = append(fields, plinth.Field{Key: f.Key, Value: s.at(f.Key).eval(f.Value)})
+	}
+	props := plinth.MapOf(fields).WithOrigin(&plinth.Origin{At: decl.At, Decl: decl})
+	if link, ok := props.At("properties", "templateLink"); ok && deployment(typ) && !link.IsUnknown() {
+		s.linked(link)
+	}
+	id := "arm:" + s.template.path + "#" + decl.Address
+	if s.template.names[id] {
+		id += "@" + typ
+	}
+	for n := 2; s.template.names[id]; n++ {
+		id = "arm:" + s.template.path + "#" + decl.Address + "@" + typ + "#" + strconv.Itoa(n)
+	}
+	s.template.names[id] = true
+	s.template.to.Resource(&plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address),
+		Project: s.template.project.Name, Root: s.template.path, Decl: decl, Props: props})
+}
+
+// own is the last part of an address; one that is not known stays whole.
+func own(address string) string {
+	if strings.HasPrefix(address, "[") {
+		return address
+	}
+	return address[strings.LastIndexByte(address, '/')+1:]
+}
+
+func deployment(typ string) bool { return strings.EqualFold(typ, "Microsoft.Resources/deployments") }
+
+// deployment reads the template inside a deployment and returns the deployment's properties without it. By default its
+// expressions are those of the template around it; with inner scope it has parameters and variables of its own.
+func (s *scope) deployment(properties, nested plinth.Value, decl *plinth.Declaration) plinth.Value {
+	var rest []plinth.Field
+	for _, f := range properties.Fields() {
+		if !strings.EqualFold(f.Key, "template") {
+			rest = append(rest, plinth.Field{Key: f.Key, Value: s.at("properties." + f.Key).eval(f.Value)})
+		}
+	}
+	out := plinth.MapOf(rest).WithOrigin(s.at("properties").origin(properties, plinth.Value{}))
+	callers := append([]plinth.Location{decl.At}, s.callers...)
+	if s.template.depth >= maxDepth {
+		s.template.problem(plinth.Limit, nested, "templates inside each other")
+		return out
+	}
+	options, _ := get(properties, "expressionEvaluationOptions")
+	if scope, _ := get(options, "scope"); !strings.EqualFold(scope.Str(), "inner") {
+		inner := *s
+		inner.decl, inner.callers = nil, callers
+		resources, _ := get(nested, "resources")
+		inner.resources(resources, nil)
+		return out
+	}
+	given := map[string]plinth.Value{}
+	parameters, _ := get(properties, "parameters")
+	for _, f := range parameters.Fields() {
+		if v, ok := get(f.Value, "value"); ok {
+			given[strings.ToLower(f.Key)] = s.at("properties.parameters." + f.Key).eval(v)
+		} else {
+			given[strings.ToLower(f.Key)] = argument(f.Key, f.Value)
+		}
+	}
+	s.template.template(nested, given, s.template.depth+1, callers)
+	return out
+}
+
+// linked tells of a template that stands elsewhere. One of the same tree is read as a file of its own.
+func (s *scope) linked(link plinth.Value) {
+	if uri, ok := get(link, "uri"); ok {
+		what := uri.Str()
+		if uri.IsUnknown() || uri.Sensitive() {
+			what = "whose address is not known"
+		}
+		s.template.problem(plinth.NotDownloaded, link, "linked template %s is not read", what)
+	}
+}
