@@ -2,6 +2,7 @@ package form
 
 // formerly are arguments that only earlier provider versions have.
 var formerly = map[string]bool{
+	"azurerm_kubernetes_cluster.automatic_channel_upgrade":                                                      true,
 	"azurerm_container_registry.georeplication_locations":                                                       true,
 	"azurerm_container_registry.retention_policy.days":                                                          true,
 	"azurerm_container_registry.retention_policy.enabled":                                                       true,
