@@ -243,4 +243,3 @@ func join(a, b plinth.Value) (plinth.Value, bool) {
 	}
 	return plinth.StringOf(strings.Join(parts, b.Str())), true
 }
-
