@@ -202,7 +202,8 @@ func (one *resourceInstance) value(a *attribute, s scope, vars []expr.Item) plin
 	if !constant {
 		v = one.of.in.state.Term(a.value, s, vars)
 	}
-	return v.WithOrigin(&plinth.Origin{At: a.at, Path: a.path, Decl: one.declaration(), From: elsewhere(v.Origin(), a.at)})
+	p := place{at: a.at, decl: one.declaration(), left: maxPlaced}
+	return p.put(v, a.path)
 }
 
 // arguments evaluates everything that the block sets: a map, nested blocks as lists of maps, null arguments left out.
@@ -238,6 +239,16 @@ func (one *resourceInstance) finished() *plinth.Resource {
 	in := one.of.in
 	return &plinth.Resource{
 		ID: plinth.ID("tf:" + in.root + "#" + one.address), Name: one.of.name.label, Project: in.project.Name, Root: in.root,
-		Decl: one.declaration(), Source: one.arguments(), Data: one.of.name.mode == "data", Terms: in.context(one.of.block),
+		Decl: one.declaration(), Source: one.withDocument(one.arguments()), Data: one.of.name.mode == "data", Terms: in.context(one.of.block),
 	}
+}
+
+// withDocument adds what an aws_iam_policy_document is there for, so that rules see the policy and not its spelling.
+func (one *resourceInstance) withDocument(args plinth.Value) plinth.Value {
+	if one.of.name.mode != "data" || one.of.name.typ != "aws_iam_policy_document" {
+		return args
+	}
+	doc, _ := one.computed("json")
+	fields := append(append([]plinth.Field{}, args.Fields()...), plinth.Field{Key: "json", Value: doc})
+	return plinth.MapOf(fields).WithOrigin(args.Origin())
 }
