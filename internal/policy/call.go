@@ -317,6 +317,16 @@ func (c *compiler) optionalCall(e ast.Expr, name string, args []ast.Expr) node {
 	if other.optional {
 		return c.fail(e, "orValue takes a value; use or for another optional")
 	}
+	if other.constant != nil {
+		fixed := val{Value: *other.constant}
+		return node{at: target.at, run: func(sc *Scope) val {
+			v := run(sc)
+			if v.st == isEmpty {
+				return fixed
+			}
+			return content(v)
+		}}
+	}
 	return node{at: target.at, run: func(sc *Scope) val {
 		v := run(sc)
 		if v.st == isEmpty {

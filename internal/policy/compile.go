@@ -44,6 +44,8 @@ type node struct {
 	optional bool
 	double   bool // written as a double
 	resource bool // the whole of a variable or of another resource
+	base     code // for a chain of optional selections: what it starts from
+	keys     []string
 }
 
 func (c *compiler) position(e ast.Expr) (line, col int) {
@@ -201,22 +203,32 @@ func (c *compiler) selectField(e ast.Expr, operand node, key string) node {
 	}}
 }
 
+// optSelect compiles an optional selection. A chain of them is walked at once.
 func (c *compiler) optSelect(e ast.Expr, operand node, key string) node {
-	from := operand.run
-	return node{optional: true, at: c.extend(e, operand.at, key), run: func(sc *Scope) val {
-		v := from(sc)
-		if v.st != nil && v.st != isFilled {
-			return v
-		}
-		if v.Kind() == plinth.Map {
-			entry, ok := v.Get(key)
-			if ok && entry.Kind() != plinth.Unknown && entry.Kind() != plinth.Null {
-				return val{Value: entry, st: isFilled}
+	base, keys := operand.run, []string{key}
+	if operand.base != nil {
+		base, keys = operand.base, append(slices.Clip(operand.keys), key)
+	}
+	return node{optional: true, at: c.extend(e, operand.at, key), base: base, keys: keys, run: func(sc *Scope) val {
+		v := base(sc)
+		for _, k := range keys {
+			if v.st != nil && v.st != isFilled {
+				return v
 			}
-			return optional(entry, ok)
+			if v.Kind() != plinth.Map {
+				entry, found, _ := field(v.Value, k) // what has no entries has not this one either
+				v = optional(entry, found)
+				continue
+			}
+			entry, ok := v.Get(k)
+			if !ok {
+				return none()
+			}
+			if v = (val{Value: entry, st: isFilled}); entry.Kind() == plinth.Unknown || entry.Kind() == plinth.Null {
+				v = optional(entry, true)
+			}
 		}
-		entry, found, _ := field(v.Value, key) // what has no entries has not this one either
-		return optional(entry, found)
+		return v
 	}}
 }
 
@@ -372,6 +384,9 @@ func (c *compiler) mapping(e ast.Expr) node {
 			return c.fail(m.Value(), "? and an optional value go together in a map")
 		}
 	}
+	if fixed, ok := constantMap(keys, vals); ok {
+		return constant(fixed)
+	}
 	return node{run: func(sc *Scope) val {
 		fields := make([]plinth.Field, 0, len(keys))
 		var maybe []plinth.Value
@@ -395,4 +410,17 @@ func (c *compiler) mapping(e ast.Expr) node {
 		}
 		return held(plinth.MapOf(fields), maybe)
 	}}
+}
+
+// constantMap returns the map of literals.
+func constantMap(keys, vals []node) (plinth.Value, bool) {
+	fields := make([]plinth.Field, len(keys))
+	for i := range keys {
+		k, v := keys[i].constant, vals[i].constant
+		if k == nil || v == nil || k.Kind() != plinth.String {
+			return plinth.Value{}, false
+		}
+		fields[i] = plinth.Field{Key: k.Str(), Value: *v}
+	}
+	return plinth.MapOf(fields), true
 }
