@@ -94,6 +94,7 @@ type Program struct {
 	paths  []Path
 	types  []string
 	vars   []bool
+	always bool
 }
 
 // Compile parses and checks an expression. The error is an *Error.
@@ -114,7 +115,8 @@ func Compile(src string, env *Env) (*Program, error) {
 	if c.fault != nil {
 		return nil, c.fault
 	}
-	return &Program{run: n.run, locals: c.maxLocals, paths: c.reads(), types: c.types, vars: c.used}, nil
+	always := n.constant != nil && n.constant.Bool()
+	return &Program{always: always, run: n.run, locals: c.maxLocals, paths: c.reads(), types: c.types, vars: c.used}, nil
 }
 
 // Paths returns the properties that the expression reads, in the order of the text, the longest path of each place.
@@ -122,6 +124,9 @@ func (p *Program) Paths() []Path { return p.paths }
 
 // Types returns the types of other resources that the expression asks for, in the order of the text.
 func (p *Program) Types() []string { return p.types }
+
+// Always tells that the expression is the literal true: nothing that it is asked of can be right.
+func (p *Program) Always() bool { return p.always }
 
 // Uses tells whether the expression mentions the variable with this index.
 func (p *Program) Uses(i int) bool { return i >= 0 && i < len(p.vars) && p.vars[i] }

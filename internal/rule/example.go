@@ -140,7 +140,7 @@ func (r *Rule) judge(ex Example, out Outcome) []string {
 	if ex.Bad && fails == 0 && len(faults) == 0 {
 		faults = append(faults, kind+" does not fail")
 	}
-	if out.Judged == 0 && !slices.ContainsFunc(out.Problems, func(p plinth.Problem) bool { return p.Kind.Incomplete() }) {
+	if never := !ex.Bad && r.Fail.Always(); out.Judged == 0 && !never && !slices.ContainsFunc(out.Problems, func(p plinth.Problem) bool { return p.Kind.Incomplete() }) {
 		faults = append(faults, kind+" has no resource that the rule judges")
 	}
 	return faults
