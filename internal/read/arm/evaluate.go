@@ -171,6 +171,9 @@ func (s *scope) member(n *node, of, key, written plinth.Value) plinth.Value {
 		if v, ok := get(of, key.Str()); ok {
 			return v.WithSensitive(v.Sensitive() || secret)
 		}
+		if from := n.args[0]; from.kind == call && strings.EqualFold(from.name, "parameters") {
+			return plinth.UnknownOf(from.text) // the default is empty: a deployment has to give something else
+		}
 		s.template.problem(plinth.Broken, written, "there is no property %s in %s", key.Str(), n.args[0].text)
 		return plinth.UnknownOf(n.text)
 	case of.Kind() == plinth.List && key.Kind() == plinth.Number:

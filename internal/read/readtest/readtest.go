@@ -31,7 +31,6 @@ var update = flag.Bool("update", false, "write the wanted results of golden arch
 type Recorder struct {
 	mu        sync.Mutex
 	Resources []*plinth.Resource
-	Relations []plinth.Relation
 	Problems  []plinth.Problem
 }
 
@@ -42,13 +41,6 @@ func (r *Recorder) Resource(x *plinth.Resource) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Resources = append(r.Resources, x)
-}
-
-// Relation keeps a relation.
-func (r *Recorder) Relation(x plinth.Relation) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.Relations = append(r.Relations, x)
 }
 
 // Problem keeps a problem.
@@ -175,7 +167,7 @@ func Golden(t *testing.T, reader plinth.Reader, pattern string) {
 }
 
 // Print writes what was found as text: one line for each resource, one for each leaf of its properties with the line it was
-// written in, then relations and problems.
+// written in, then problems.
 func Print(r *Recorder) string {
 	var b strings.Builder
 	slices.SortStableFunc(r.Resources, func(x, y *plinth.Resource) int {
@@ -189,12 +181,6 @@ func Print(r *Recorder) string {
 		if !x.Source.IsNull() {
 			leaves(&b, "source:", x.Source)
 		}
-	}
-	slices.SortFunc(r.Relations, func(x, y plinth.Relation) int {
-		return cmp.Or(strings.Compare(string(x.From), string(y.From)), strings.Compare(x.Path, y.Path), strings.Compare(string(x.To), string(y.To)))
-	})
-	for _, x := range r.Relations {
-		fmt.Fprintf(&b, "%s %s %s at %s\n", x.From, x.Kind, x.To, x.Path)
 	}
 	slices.SortStableFunc(r.Problems, func(x, y plinth.Problem) int {
 		return cmp.Or(strings.Compare(x.At.Path, y.At.Path), cmp.Compare(x.At.Line, y.At.Line), strings.Compare(x.Text, y.Text))
