@@ -217,7 +217,7 @@ func writeResources(w io.Writer, r *Report, _ Options) error {
 			ID: string(res.ID), Address: res.Decl.Address, Type: res.Type, SourceType: res.Decl.Type, Project: res.Project,
 			Location: locate(res.Decl.At), Properties: raw(res.Props),
 		}
-		if !res.Source.IsNull() {
+		if !res.Source.IsNull() && res.Type != res.Decl.Type {
 			j.Attributes = raw(res.Source)
 		}
 		if res.Decl.Type != res.Type && j.Attributes != nil {

@@ -35,7 +35,8 @@ func New() plinth.Reader { return reader{} }
 
 func (reader) Name() string { return "arm" }
 
-// Wants asks for JSON files with a deployment template's schema, or with contentVersion and resources at the top.
+// Wants asks for JSON files with a deployment template's schema, or with contentVersion and resources at the top, and for the
+// bodies of deployments, which have such a template below properties.
 func (reader) Wants(name string, data []byte) bool {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".json", ".jsonc", ".arm", ".template":
@@ -45,20 +46,29 @@ func (reader) Wants(name string, data []byte) bool {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		data = []byte(document.Text(data))
 	}
-	schema := bytes.Contains(data, []byte("eploymentTemplate.json")) || bytes.Contains(bytes.ToLower(head(data)), []byte("deploymenttemplate.json"))
-	if !schema && (!bytes.Contains(data, []byte("contentVersion")) || !bytes.Contains(data, []byte("resources"))) {
+	if !bytes.Contains(data, []byte("contentVersion")) && !bytes.Contains(data, []byte("eployment")) {
 		return false
 	}
 	keys := outermost(data)
-	return schema && keys["$schema"] || keys["contentVersion"] && keys["resources"]
+	_, version := keys["contentVersion"]
+	_, resources := keys["resources"]
+	_, properties := keys["properties"]
+	if properties && !resources {
+		at := bytes.Index(data, []byte("eploymentTemplate.json"))
+		return at > 0 && bytes.Contains(data[:at], []byte(`"template"`))
+	}
+	return isSchema(keys["$schema"]) || version && resources
 }
 
-// head is where the schema stands, if anywhere.
-func head(data []byte) []byte { return data[:min(len(data), 4096)] }
+// isSchema tells whether a $schema is that of a deployment template, for whatever scope.
+func isSchema(text string) bool {
+	return strings.Contains(strings.ToLower(text), "deploymenttemplate.json")
+}
 
-// outermost returns the keys of the outermost object, and of nothing else, of a JSON text.
-func outermost(data []byte) map[string]bool {
-	keys, depth := map[string]bool{}, 0
+// outermost returns the keys of the outermost object, and of nothing else, of a JSON text, with those of their values that are
+// strings.
+func outermost(data []byte) map[string]string {
+	keys, depth, last := map[string]string{}, 0, ""
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
 		case '{', '[':
@@ -81,8 +91,13 @@ func outermost(data []byte) map[string]bool {
 				}
 				end++
 			}
-			if end < len(data) && depth == 1 && bytes.HasPrefix(bytes.TrimLeft(data[end+1:], " \t\r\n"), []byte(":")) {
-				keys[string(data[i+1:end])] = true
+			if end < len(data) && depth == 1 {
+				if bytes.HasPrefix(bytes.TrimLeft(data[end+1:], " \t\r\n"), []byte(":")) {
+					last = string(data[i+1 : end])
+					keys[last] = ""
+				} else if last != "" {
+					keys[last], last = string(data[i+1:end]), ""
+				}
 			}
 			i = end
 		}

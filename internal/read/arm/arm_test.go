@@ -35,6 +35,8 @@ func TestWants(t *testing.T) {
 		{"a.json", `{"$schema": "https://x/2019-04-01/deploymentParameters.json#", "contentVersion": "1", "parameters": {}}`, false},
 		{"a.json", `{"$schema": "https://x/subscriptionDeploymentTemplate.json#"}`, true},
 		{"a.json", `{"x": "deploymentTemplate.json"}`, false},
+		{"a.json", `{"$schema": "http://json-schema.org/draft-04/schema#", "id": "deploymentTemplate.json#", "properties": {}}`, false},
+		{"a.json", `{"properties": {"template": {"$schema": "https://x/2019-04-01/deploymentTemplate.json#", "resources": []}}}`, true},
 		{"a.jsonc", "// { \"\n{\"$schema\": \"https://x/2015-01-01/deploymentTemplate.json#\"}", true},
 	} {
 		if got := arm.New().Wants(c.name, []byte(c.text)); got != c.want {

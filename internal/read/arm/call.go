@@ -266,11 +266,16 @@ func identifier(n *node, args []plinth.Value) plinth.Value {
 			continue
 		}
 		var names []string
-		for _, name := range args[i+1:] {
-			if name.Kind() != plinth.String {
+		for k, name := range args[i+1:] {
+			switch {
+			case name.Kind() == plinth.String:
+				names = append(names, name.Str())
+			case k == 0 && i+2 == len(args) && i+1 < len(n.args): // the address of a resource whose name is not known is the name as written
+				out = plinth.UnknownOf(append(out.Why(), name.Why()...)...)
+				names = append(names, "["+n.args[i+1].text+"]")
+			default:
 				return plinth.UnknownOf(append(out.Why(), name.Why()...)...)
 			}
-			names = append(names, name.Str())
 		}
 		if len(names) > 0 {
 			out = out.WithRefs(plinth.Ref{To: strings.Join(names, "/")})

@@ -87,7 +87,7 @@ func (s *scope) resource(r plinth.Value, in *parent, suffix string) {
 	typ, name := inner.named(r, in)
 	decl.Type, decl.Address = typ, name+suffix
 	if condition, ok := get(r, "condition"); !ok || truth(inner.eval(condition)) != value.False {
-		inner.emit(r, typ, decl)
+		inner.emit(r, typ, decl, around(typ, decl.Address, in))
 	}
 	children, _ := get(r, "resources")
 	inner.decl = nil
@@ -120,7 +120,18 @@ func (s *scope) readable(v, written plinth.Value) string {
 	return written.Str()
 }
 
-func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration) {
+// around is the address of the resource that a child belongs to, "" for one that stands alone.
+func around(typ, address string, in *parent) string {
+	if in != nil {
+		return in.address
+	}
+	if i := strings.LastIndexByte(address, '/'); i > 0 && strings.Count(typ, "/") > 1 && !strings.HasPrefix(address, "[") {
+		return address[:i]
+	}
+	return ""
+}
+
+func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration, of string) {
 	var fields []plinth.Field
 	for _, f := range r.Fields() {
 		switch strings.ToLower(f.Key) {
@@ -150,8 +161,11 @@ func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration) {
 		id = "arm:" + s.template.path + "#" + decl.Address + "@" + typ + "#" + strconv.Itoa(n)
 	}
 	s.template.names[id] = true
-	s.template.to.Resource(&plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address),
-		Project: s.template.project.Name, Root: s.template.path, Decl: decl, Props: props})
+	out := &plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address), Project: s.template.project.Name, Root: s.template.path, Decl: decl, Props: props}
+	if of != "" {
+		out.Source = plinth.MapOf([]plinth.Field{{Key: "of", Value: plinth.StringOf(of).WithRefs(plinth.Ref{To: of})}})
+	}
+	s.template.to.Resource(out)
 }
 
 // own is the last part of an address; one that is not known stays whole.

@@ -69,6 +69,16 @@ func (r *reading) file(root plinth.Value) {
 		r.problem(plinth.Broken, root, "the template is no object")
 		return
 	}
+	body, _ := get(root, "properties")
+	if nested, ok := get(body, "template"); ok && nested.Kind() == plinth.Map { // the body of a deployment
+		given := map[string]plinth.Value{}
+		parameters, _ := get(body, "parameters")
+		for _, f := range parameters.Fields() {
+			given[strings.ToLower(f.Key)] = argument(f.Key, f.Value)
+		}
+		r.template(nested, given, 0, nil)
+		return
+	}
 	r.template(root, r.parameterFile(), 0, nil)
 }
 
