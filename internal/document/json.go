@@ -27,12 +27,16 @@ type jsonText struct {
 
 func (p *Parser) parseJSON(text string, f *faults, yield func(Document)) {
 	j := &jsonText{Parser: p, faults: f, text: text, line: 1}
-	for {
+	for first := true; ; first = false {
 		j.space()
 		if j.at == len(j.text) {
 			return
 		}
 		from := j.position()
+		if !first && j.text[j.at] != '{' && j.text[j.at] != '[' {
+			j.fail("text follows the JSON document")
+			return
+		}
 		j.decl = &plinth.Declaration{}
 		v, ok := j.value(from, p.root)
 		if !ok {

@@ -80,9 +80,20 @@ func outermost(data []byte) map[string]bool {
 		}
 		return keys
 	}
+	indent := -1
 	for line := range bytes.Lines(data) {
+		body := bytes.TrimLeft(line, " ")
+		if len(bytes.TrimSpace(body)) == 0 || body[0] == '#' || bytes.HasPrefix(line, []byte("---")) {
+			continue
+		}
+		if indent < 0 {
+			indent = len(line) - len(body)
+		}
+		if len(line)-len(body) != indent {
+			continue
+		}
 		for _, key := range []string{"AWSTemplateFormatVersion", "Resources"} {
-			rest, ok := bytes.CutPrefix(bytes.TrimLeft(line, `"'`), []byte(key))
+			rest, ok := bytes.CutPrefix(bytes.TrimLeft(body, `"'`), []byte(key))
 			if ok && bytes.HasPrefix(bytes.TrimLeft(rest, "\"' \t"), []byte(":")) {
 				keys[key] = true
 			}

@@ -35,6 +35,7 @@ func TestWants(t *testing.T) {
 	}{
 		{"a.yaml", sample, true},
 		{"a.txt", sample, false},
+		{"a.yml", "# a\n Resources:\n  F:\n    Type: AWS::S3::Bucket\n", true},
 		{"a.yml", "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: AWS::Serverless::Function\n", true},
 		{"a.yml", "resources:\n  Resources:\n    F:\n      Type: AWS::S3::Bucket\n", false},
 		{"a.template", "{\"Resources\": {\"A\": {\"Type\": \"Custom::X\"}}}", true},
