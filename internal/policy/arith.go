@@ -142,7 +142,7 @@ func (c *compiler) add(e ast.Expr, a, b node) node {
 	holes.run = func(sc *Scope) val {
 		v := strict(sc)
 		if v.st != nil || !v.IsUnknown() {
-			return v
+			return sc.charge(v)
 		}
 		return c.addLists(v, a.run(sc), b.run(sc))
 	}

@@ -225,12 +225,14 @@ func (c *compiler) apply(e ast.Expr, name string, f *function, args []ast.Expr) 
 			case !f.holes && a.IsUnknown() && !hasDocument(a.Value):
 				return plain(unknown(a.Value))
 			}
-			return fit(f.f1(a.Value))
+			return sc.charge(fit(f.f1(a.Value)))
 		}
 	case 2:
-		n.run = func(sc *Scope) val { return fit(f.call2(nodes[0].run(sc), nodes[1].run(sc))) }
+		n.run = func(sc *Scope) val { return sc.charge(fit(f.call2(nodes[0].run(sc), nodes[1].run(sc)))) }
 	case 3:
-		n.run = func(sc *Scope) val { return fit(f.call3(nodes[0].run(sc), nodes[1].run(sc), nodes[2].run(sc))) }
+		n.run = func(sc *Scope) val {
+			return sc.charge(fit(f.call3(nodes[0].run(sc), nodes[1].run(sc), nodes[2].run(sc))))
+		}
 	}
 	return n
 }

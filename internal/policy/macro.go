@@ -116,6 +116,18 @@ func (w *walk) set(sc *Scope, slot, count, i int) bool {
 	return true
 }
 
+// charge counts what is built: long texts and lists cost as much as the elements that macros visit.
+func (sc *Scope) charge(v val) val {
+	n := v.Len()
+	if n < chargeFrom || v.failed() {
+		return v
+	}
+	if sc.steps += n / chargeFrom; sc.steps > maxSteps {
+		return tooLong()
+	}
+	return v
+}
+
 func tooLong() val { return failure("the answer takes too many steps") }
 
 func (c *compiler) quantifier(e ast.Expr, call ast.CallExpr, name string) node {

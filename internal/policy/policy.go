@@ -31,6 +31,7 @@ const (
 	maxReasons  = 20        // of one answer: more help nobody
 	maxText     = 1 << 20   // bytes of a string or list elements that an expression may build
 	maxSteps    = 5_000_000 // elements that the macros of one answer visit: nested ones multiply
+	chargeFrom  = 32        // bytes or elements of a result that cost one step
 	maxPattern  = 2_000     // bytes of a regular expression
 	maxDocument = 1 << 20   // bytes of JSON text that statements() parses
 )

@@ -69,6 +69,19 @@ func ask(t testing.TB, src, props string) string {
 
 const hole = `{"$unknown":["var.x"]}`
 
+// TestCostly holds answers that would never come, or fill the memory.
+func TestCostly(t *testing.T) {
+	list := "[" + strings.Repeat("1,", 999) + "1]"
+	for _, src := range []string{
+		"p.L.all(a, p.L.all(b, p.L.all(c, true)))",
+		"cel.bind(a, " + strings.Repeat("'0123456789' + ", 90) + "'', p.L.all(x, p.L.map(y, (a+a+a+a+a+a+a+a+a+a+a+a).replace('0', a)).size() > 0))",
+	} {
+		if got := ask(t, src, `{"L":`+list+`}`); !strings.Contains(got, "the answer takes too many steps") {
+			t.Errorf("%.60s: %s", src, got)
+		}
+	}
+}
+
 func TestEval(t *testing.T) {
 	for _, c := range []struct{ src, props, want string }{
 		{`p.A == 1 && p.B.C != 'x'`, `{"A":1,"B":{"C":"y"}}`, "true"},
