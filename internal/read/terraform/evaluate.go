@@ -3,6 +3,7 @@ package terraform
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -93,7 +94,7 @@ func (e *evaluation) emit(r *resource) {
 		out := one.finished()
 		e.seen[out.ID]++
 		if n := e.seen[out.ID]; n > 1 {
-			out.ID += plinth.ID("~" + strings.Repeat("+", n-1))
+			out.ID += plinth.ID("~" + strconv.Itoa(n))
 		}
 		e.sink.Resource(out)
 	}

@@ -27,7 +27,11 @@ func ParseYAML(text string) (plinth.Value, error) {
 		return plinth.Value{}, nil
 	}
 	y := &yamlReader{left: maxYAMLNodes}
-	return y.value(&n, 0)
+	v, err := y.value(&n, 0)
+	if err != nil {
+		return plinth.Value{}, err
+	}
+	return v, nil
 }
 
 type yamlReader struct{ left int }
@@ -82,7 +86,7 @@ func (y *yamlReader) mapping(n *yaml.Node, depth int) (plinth.Value, error) {
 			continue
 		}
 		if k, err = ToString(k); err != nil || k.Kind() != plinth.String {
-			return k, errors.New("a key is no scalar")
+			return plinth.Value{}, errors.New("a key is no scalar")
 		}
 		fields = append(fields, plinth.Field{Key: k.Str(), Value: v})
 	}
