@@ -4,6 +4,8 @@ package all
 import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
+	"github.com/plinthsec/plinth/internal/read/arm"
+	"github.com/plinthsec/plinth/internal/read/cloudformation"
 	"github.com/plinthsec/plinth/internal/read/dockerfile"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
 	"github.com/plinthsec/plinth/internal/read/plan"
@@ -15,7 +17,7 @@ import (
 
 // Readers returns all readers, sorted by name.
 func Readers() []plinth.Reader {
-	return []plinth.Reader{dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
+	return []plinth.Reader{arm.New(), cloudformation.New(), dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
 }
 
 // Engines returns all engines with the rules that they are to run and what they are told, sorted by name.
