@@ -43,6 +43,9 @@ func (reader) Wants(name string, data []byte) bool {
 	default:
 		return false
 	}
+	if strings.HasSuffix(strings.ToLower(name), "parameters.json") {
+		return false // values for a template, whatever its schema says
+	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		data = []byte(document.Text(data))
 	}

@@ -56,6 +56,9 @@ func (s *scope) loop(r plinth.Value, in *parent) {
 
 // turns returns how often a loop runs.
 func (s *scope) turns(n, loop plinth.Value) (int, bool) {
+	if whole, ok := number(n, true); ok {
+		n = whole
+	}
 	switch {
 	case n.IsUnknown():
 		return 0, false

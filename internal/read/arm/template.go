@@ -173,6 +173,9 @@ func (r *reading) parameterFile() map[string]plinth.Value {
 		problems := (&document.Parser{Relaxed: true}).Parse(name, data, func(d document.Document) {
 			values, _ := get(d.Value, "parameters")
 			for _, f := range values.Fields() {
+				if v, ok := get(f.Value, "value"); ok && v.IsNull() {
+					continue // left open for whoever deploys
+				}
 				out[strings.ToLower(f.Key)] = argument(f.Key, f.Value)
 			}
 		})

@@ -121,6 +121,12 @@ func (s *scope) sub(arg plinth.Value) plinth.Value {
 			names = list[1]
 		}
 	}
+	if text.Kind() == plinth.Map {
+		text, _ = s.eval(text)
+		if text.IsUnknown() {
+			return open(text)
+		}
+	}
 	if text.Kind() != plinth.String {
 		s.template.problem(plinth.Broken, arg, "Fn::Sub wants a text")
 		return plinth.UnknownOf("Fn::Sub")

@@ -61,33 +61,51 @@ type reading struct {
 }
 
 func (r *reading) file(f plinth.File) {
-	chart, templated := r.chartOf(f)
-	before := len(r.objects)
-	found := false
+	braces := strings.Contains(string(f.Data), "{{") || strings.Contains(string(f.Data), "{%")
+	chart, rendered := "", false
+	if braces {
+		chart, rendered = r.chartOf(f.Path)
+	}
+	before, found := len(r.objects), false
 	var faults []plinth.Problem
 	problems := r.parser.Parse(f.Path, f.Data, func(d document.Document) {
 		found = true
-		if templated {
+		if rendered {
 			d.Value = unrendered(d.Value)
 		}
 		faults = append(faults, r.document(d, plinth.Value{}, 0)...)
 	})
-	if templated && len(problems) > 0 {
+	switch {
+	case chart != "" && len(problems) > 0:
 		r.objects = r.objects[:before]
 		r.to.Problem(plinth.Problem{Kind: plinth.Unsupported, At: plinth.Location{Path: f.Path},
 			Text: "template of the Helm chart " + chart + ", which is not rendered"})
 		return
-	}
-	problems = append(problems, faults...)
-	if len(problems) == 0 && !found {
+	case braces:
+		problems = templates(f, problems)
+	case len(problems) == 0 && !found:
 		problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "no document in the file"})
 	}
-	for _, p := range problems {
-		if p.Kind == plinth.Broken && strings.Contains(string(f.Data), "{{") && !templated {
-			p.Text += "; if it is a template, scan what it renders to"
-		}
+	for _, p := range append(problems, faults...) {
 		r.to.Problem(p)
 	}
+}
+
+// templates turns the problems at lines with template marks into one: the file has to be filled in first.
+func templates(f plinth.File, problems []plinth.Problem) []plinth.Problem {
+	lines := strings.Split(document.Text(f.Data), "\n")
+	var out []plinth.Problem
+	told := false
+	for _, p := range problems {
+		i := int(p.At.Line) - 1
+		if p.Kind != plinth.Broken || i < 0 || i >= len(lines) || !strings.Contains(lines[i], "{{") && !strings.Contains(lines[i], "{%") {
+			out = append(out, p)
+		} else if !told {
+			told = true
+			out = append(out, plinth.Problem{Kind: plinth.Unsupported, At: p.At, Text: "a template that is no YAML before it is filled in"})
+		}
+	}
+	return out
 }
 
 // document takes the objects of a document. An element of a List without kind or version has those of the list.
@@ -189,24 +207,20 @@ func (r *reading) emit(o object) {
 	})
 }
 
-// chartOf returns the name of the Helm chart whose templates the file belongs to, and whether there is something to render.
-func (r *reading) chartOf(f plinth.File) (name string, templated bool) {
-	if !strings.Contains(string(f.Data), "{{") {
-		return "", false
-	}
-	for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
-		if path.Base(dir) != "templates" {
-			continue
+// chartOf returns the name of the Helm chart that the file belongs to, "" where it belongs to none, and whether the chart renders
+// it: whether it stands below templates.
+func (r *reading) chartOf(name string) (chart string, rendered bool) {
+	for dir := path.Dir(name); ; dir = path.Dir(dir) {
+		if _, ok := r.charts[dir]; !ok {
+			r.charts[dir] = r.chart(dir)
 		}
-		root := path.Dir(dir)
-		if _, ok := r.charts[root]; !ok {
-			r.charts[root] = r.chart(root)
+		if chart := r.charts[dir]; chart != "" {
+			return chart, strings.HasPrefix(strings.TrimPrefix(name, dir+"/"), "templates/")
 		}
-		if name := r.charts[root]; name != "" {
-			return name, true
+		if dir == "." {
+			return "", false
 		}
 	}
-	return "", false
 }
 
 // chart returns the name of the chart in a folder, "" where there is none.
