@@ -249,7 +249,7 @@ func (t *template) resource(e entry) {
 			t.problem(plinth.Unsupported, at, "the resources that Fn::Transform adds are not known")
 			return
 		}
-		if f := kind.Fields(); len(f) == 1 && intrinsic(f[0].Key) {
+		if f := kind.Fields(); len(f) == 1 {
 			t.problem(plinth.Unsupported, at, "the type of resource %s is made by %s", e.key, f[0].Key)
 			return
 		}

@@ -91,14 +91,17 @@ func (r *reading) file(f plinth.File) {
 	}
 }
 
-// templates turns the problems at lines with template marks into one: the file has to be filled in first.
+// templates turns the problems at, or right after, lines with template marks into one: the file has to be filled in first.
 func templates(f plinth.File, problems []plinth.Problem) []plinth.Problem {
 	lines := strings.Split(document.Text(f.Data), "\n")
 	var out []plinth.Problem
 	told := false
 	for _, p := range problems {
 		i := int(p.At.Line) - 1
-		if p.Kind != plinth.Broken || i < 0 || i >= len(lines) || !strings.Contains(lines[i], "{{") && !strings.Contains(lines[i], "{%") {
+		for i > 0 && i < len(lines) && !marked(lines[i]) && (strings.TrimSpace(lines[i-1]) == "" || marked(lines[i-1])) {
+			i--
+		}
+		if p.Kind != plinth.Broken || i < 0 || i >= len(lines) || !marked(lines[i]) {
 			out = append(out, p)
 		} else if !told {
 			told = true
@@ -107,6 +110,8 @@ func templates(f plinth.File, problems []plinth.Problem) []plinth.Problem {
 	}
 	return out
 }
+
+func marked(line string) bool { return strings.Contains(line, "{{") || strings.Contains(line, "{%") }
 
 // document takes the objects of a document. An element of a List without kind or version has those of the list.
 func (r *reading) document(d document.Document, list plinth.Value, depth int) []plinth.Problem {
