@@ -36,9 +36,6 @@ func (in *instance) repeat(b *block, address string) repeated {
 
 // symbolic is one instance that stands for an unknown number.
 func symbolic(kind repetitionKind, why plinth.Value) repeated {
-	if !why.IsUnknown() {
-		why = plinth.UnknownOf("null")
-	}
 	why = function.Unknown(why)
 	it := expr.Item{Value: why}
 	return repeated{kind: kind, open: true, why: why, keys: []instanceKey{{repetition{kind, it, it}, "[*]"}}}

@@ -344,7 +344,7 @@ func distinct(c *call) (plinth.Value, error) {
 		switch {
 		case e.IsUnknown() && len(list) > 1:
 			open = append(open, e)
-		case scalar && seen[k], !scalar && len(out) < 2000 && containsEqual(out, e):
+		case scalar && seen[k], !scalar && len(out) < maxPairs && containsEqual(out, e):
 		default:
 			seen[k] = true
 			out = append(out, e)

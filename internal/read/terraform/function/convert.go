@@ -60,7 +60,7 @@ func carry(to, from plinth.Value) plinth.Value {
 	return to.WithOrigin(from.Origin()).WithSensitive(from.Sensitive()).WithRefs(from.Refs()...)
 }
 
-// ToSet drops doubles and sorts: numbers by size, strings by bytes, the rest stays in its order; unknown elements come last.
+// ToSet drops doubles and sorts: numbers by size, strings by bytes, structures by their text; unknown elements come last.
 func ToSet(list []plinth.Value) plinth.Value {
 	out := make([]plinth.Value, 0, len(list))
 	seen := make(map[string]bool, len(list))
@@ -70,13 +70,31 @@ func ToSet(list []plinth.Value) plinth.Value {
 				continue
 			}
 			seen[k] = true
-		} else if len(out) < 2000 && containsEqual(out, e) { // comparing all pairs of more structures takes too long
+		} else if len(out) < maxPairs && containsEqual(out, e) {
 			continue
 		}
 		out = append(out, e)
 	}
-	sort.SliceStable(out, func(i, j int) bool { return less(out[i], out[j]) })
+	if len(out) > 0 && out[0].Len() > 0 && out[0].Kind() != plinth.String && len(out) < maxPairs {
+		sortStructures(out)
+	} else {
+		sort.SliceStable(out, func(i, j int) bool { return less(out[i], out[j]) })
+	}
 	return plinth.SetOf(out)
+}
+
+func sortStructures(list []plinth.Value) {
+	text := make(map[int]string, len(list))
+	at := make([]int, len(list))
+	for i, e := range list {
+		text[i], at[i] = e.String(), i
+	}
+	sort.SliceStable(at, func(i, j int) bool { return text[at[i]] < text[at[j]] })
+	sorted := make([]plinth.Value, len(list))
+	for i, from := range at {
+		sorted[i] = list[from]
+	}
+	copy(list, sorted)
 }
 
 func containsEqual(list []plinth.Value, e plinth.Value) bool {
