@@ -1,5 +1,7 @@
 package kubernetes
 
+import "strings"
+
 // clusterWide tells whether objects of a built-in or widely used kind have no namespace. The built-in ones are those of the
 // Kubernetes API reference up to v1.35; kinds that nobody knows are taken to have one, as most custom resources do.
 func clusterWide(kind string) bool {
@@ -44,4 +46,13 @@ func present(group, kind string) string {
 		return "policy"
 	}
 	return group
+}
+
+// served tells whether an API server could serve a group: custom ones are domain names, the others are those of the first years.
+func served(group string) bool {
+	switch group {
+	case "core", "apps", "batch", "autoscaling", "policy", "extensions":
+		return true
+	}
+	return strings.Contains(group, ".")
 }

@@ -146,6 +146,9 @@ func (r *reading) document(d document.Document, list plinth.Value, depth int) []
 	if !named {
 		group = "core"
 	}
+	if !served(group) {
+		return nil // some other program's own format: skaffold/v4
+	}
 	o := object{value: d.Value, decl: d.Decl, group: present(group, kind), kind: kind}
 	meta, _ := d.Value.Get("metadata")
 	o.name, o.namespace = text(meta, "name"), text(meta, "namespace")
