@@ -146,8 +146,8 @@ func (r *reading) document(d document.Document, list plinth.Value, depth int) []
 	if !named {
 		group = "core"
 	}
-	if !served(group) {
-		return nil // some other program's own format: skaffold/v4
+	if _, meta := d.Value.Get("metadata"); !meta && !served(group) {
+		return nil // some other program's own format
 	}
 	o := object{value: d.Value, decl: d.Decl, group: present(group, kind), kind: kind}
 	meta, _ := d.Value.Get("metadata")
