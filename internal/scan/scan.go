@@ -71,6 +71,7 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 		return nil, err
 	}
 	sortResources(c.resources)
+	c.resources = join(c.resources)
 	r.guard(c, plinth.Location{}, "mapping", func() { c.resources = form.Complete(c.resources, c.Problem) })
 	sortResources(c.resources)
 	res.Resources = c.resources

@@ -157,16 +157,27 @@ func (f *file) resource(at plinth.Value, address, typ, name string, data bool, p
 		decl.At, decl.Header = o.At, o.At
 		decl.Header.EndLine, decl.Header.EndCol = o.At.Line, o.At.Col
 	}
+	values = without(values, "timeouts")
 	m := merger{file: f, decl: decl, refs: f.references(address, typ, name)}
-	root := path.Dir(f.path)
-	if root == "." {
-		root = ""
-	}
 	f.to.Resource(&plinth.Resource{
-		ID: plinth.ID("tf:" + path.Join(f.project.Name, f.path) + "#" + address), Name: name, Project: f.project.Name, Root: root,
+		ID: plinth.ID("tf:" + path.Join(f.project.Name, f.path) + "#" + address), Name: name, Project: f.project.Name, Root: path.Dir(f.path),
 		Phase: phase, Decl: decl, Data: data, Source: m.merge("", values, unknown, sensitive),
 		Terms: plinth.Context{Provider: strings.SplitN(typ, "_", 2)[0]},
 	})
+}
+
+// without leaves a field out that is no argument of the resource.
+func without(v plinth.Value, name string) plinth.Value {
+	if _, ok := v.Get(name); !ok {
+		return v
+	}
+	var fields []plinth.Field
+	for _, f := range v.Fields() {
+		if f.Key != name {
+			fields = append(fields, f)
+		}
+	}
+	return plinth.MapOf(fields).WithOrigin(v.Origin())
 }
 
 // state reads a state file of version 4.
