@@ -206,11 +206,11 @@ type jsonResource struct {
 }
 
 // writeResources prints what was understood. A resource that an argument of another one declares, and one that is not in the
-// code, have no block of their own and are left out.
+// code, have no block of their own and are left out, and so are module calls, whose resources stand for them.
 func writeResources(w io.Writer, r *Report, _ Options) error {
 	list := []jsonResource{}
 	for _, res := range r.Resources {
-		if res.External || res.Hung {
+		if res.External || res.Hung || res.Type == "data:module" {
 			continue
 		}
 		j := jsonResource{

@@ -47,12 +47,12 @@ func (c *moduleCall) expand() {
 		return
 	}
 	c.in.once(&c.term, func() expr.Item {
+		c.repeated = c.in.repeat(c.call.block, c.term.name)
 		m, dir := c.in.find(c.call)
 		if m == nil {
 			c.missing = true
 			return expr.Item{}
 		}
-		c.repeated = c.in.repeat(c.call.block, c.term.name)
 		for _, k := range c.keys {
 			if c.in.instances.Add(1) > maxModules {
 				c.in.problem(plinth.Problem{Kind: plinth.Limit, At: c.call.block.header, Text: "the project has more than 50,000 module instances: the rest is left out"})
@@ -131,6 +131,27 @@ func (in *instance) callPath() string {
 		return ""
 	}
 	return in.parent.callPath() + in.caller.name + "."
+}
+
+// calls returns the instances of the call as things of their own: of a local module its source, of another one all arguments,
+// for whoever knows what such a module makes of them.
+func (c *moduleCall) calls() []*resourceInstance {
+	b := *c.call.block
+	if c.call.local != "" {
+		b.attrs = nil
+		if a := c.call.block.attr("source"); a != nil {
+			b.attrs = []attribute{*a}
+		}
+	}
+	r := &resource{in: c.in, block: &b, name: name{mode: "module", label: c.call.name}}
+	out := make([]*resourceInstance, len(c.keys))
+	for i, k := range c.keys {
+		address := c.term.name + k.text
+		out[i] = &resourceInstance{of: r, key: k.repetition, address: address, decl: &plinth.Declaration{
+			Address: address, Type: "module", At: b.at, Header: b.header, Callers: c.in.callers,
+		}}
+	}
+	return out
 }
 
 func (c *moduleCall) unknown() plinth.Value { return plinth.UnknownOf("module." + c.call.name) }

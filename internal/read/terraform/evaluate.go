@@ -72,6 +72,7 @@ func (e *evaluation) walk(in *instance) {
 	for _, n := range in.module.callOrder {
 		c := in.call(n)
 		c.expand()
+		e.hand(c.calls())
 		for _, m := range c.modules {
 			e.walk(m)
 		}
@@ -83,7 +84,11 @@ func (e *evaluation) emit(r *resource) {
 		return
 	}
 	r.expand()
-	for _, one := range r.all {
+	e.hand(r.all)
+}
+
+func (e *evaluation) hand(all []*resourceInstance) {
+	for _, one := range all {
 		if e.resources.Add(1) > maxResources {
 			e.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: e.root}, Text: "the project has more than 200,000 resources: the rest is left out"})
 			return

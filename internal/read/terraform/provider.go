@@ -8,6 +8,9 @@ import (
 
 // context is what the provider of a resource decides: its name, the version that counts, and default tags.
 func (in *instance) context(b *block) plinth.Context {
+	if b.kind == "module" {
+		return plinth.Context{}
+	}
 	ref := ""
 	if a := b.attr("provider"); a != nil {
 		ref = a.text

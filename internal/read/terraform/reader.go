@@ -63,8 +63,9 @@ func isManifest(file string) bool {
 	return file == ".terraform/modules/modules.json" || strings.HasSuffix(file, "/.terraform/modules/modules.json")
 }
 
-// Read evaluates all root modules of the project and hands over every resource and data source instance: ID and address, the
-// declaration, the evaluated arguments as Source, and Terms. Type and Props are left for the mapping to the provider's form.
+// Read evaluates all root modules of the project and hands over every instance of a resource, a data source and a module call
+// (Decl.Type is "module"): ID and address, the declaration, the evaluated arguments as Source, and Terms. Type and Props are
+// left for the mapping to the provider's form.
 func (*Reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
 	l := newLoader(p, to)
 	if err := l.load(ctx); err != nil {

@@ -182,7 +182,7 @@ func (one *resourceInstance) argument(n string) bool {
 	case "count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection", "timeouts", "//":
 		return false
 	}
-	return true
+	return n != "providers" || one.of.name.mode != "module"
 }
 
 func (one *resourceInstance) nested(n string) bool { return one.argument(n) }
@@ -234,12 +234,12 @@ func (one *resourceInstance) arguments() plinth.Value {
 	return one.source
 }
 
-// finished is the instance as the rest of the house knows it.
+// finished is the instance as the rest of the house knows it. Data sources and module calls are not made by a provider.
 func (one *resourceInstance) finished() *plinth.Resource {
 	in := one.of.in
 	return &plinth.Resource{
 		ID: plinth.ID("tf:" + in.root + "#" + one.address), Name: one.of.name.label, Project: in.project.Name, Root: in.root,
-		Decl: one.declaration(), Source: one.withDocument(one.arguments()), Data: one.of.name.mode == "data", Terms: in.context(one.of.block),
+		Decl: one.declaration(), Source: one.withDocument(one.arguments()), Data: one.of.name.mode != "resource", Terms: in.context(one.of.block),
 	}
 }
 
