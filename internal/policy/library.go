@@ -44,6 +44,8 @@ func library() map[string]*function {
 		"publicCidr": {style: asGlobal, f1: publicCidr, holes: true, soft: true},
 		"opens":      {style: asGlobal, f2: opens, holes: true},
 		"image":      {style: asGlobal, f1: image, soft: true},
+		"flags":      {style: asGlobal, f1: flags, holes: true},
+		"runs":       {style: asGlobal, f2: runs, holes: true},
 	}
 	texts(lib)
 	return lib

@@ -109,9 +109,11 @@ const Workload = "workload"
 // PodSpec returns where a Kubernetes kind keeps its pod spec, nil for a kind without pods.
 func PodSpec(typ string) []string {
 	switch typ {
-	case "core/Pod":
+	case "core/Pod", "serving.knative.dev/Revision":
 		return []string{"spec"}
-	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "core/ReplicationController", "batch/Job":
+	case "apps/Deployment", "apps/StatefulSet", "apps/DaemonSet", "apps/ReplicaSet", "core/ReplicationController", "batch/Job",
+		"serving.knative.dev/Service", "serving.knative.dev/Configuration", "sources.knative.dev/ContainerSource",
+		"argoproj.io/Rollout", "apps.openshift.io/DeploymentConfig":
 		return []string{"spec", "template", "spec"}
 	case "batch/CronJob":
 		return []string{"spec", "jobTemplate", "spec", "template", "spec"}
