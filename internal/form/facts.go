@@ -86,6 +86,14 @@ func shared(path, count string) string {
 	return path[:end]
 }
 
+// Spelling returns the type as its provider writes it; a type that is not known stays as it is.
+func (f *Facts) Spelling(typ string) string {
+	if s := f.types[strings.ToLower(typ)]; s != nil {
+		return s.name
+	}
+	return typ
+}
+
 // Has tells whether the provider knows the property, and whether it knows the type at all. Paths have no brackets.
 func (f *Facts) Has(typ, path string) (property, known bool) {
 	s := f.types[strings.ToLower(typ)]

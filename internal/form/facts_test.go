@@ -70,3 +70,19 @@ func checkRight(t *testing.T, known *Facts, where, into string, lines []line) {
 		}
 	}
 }
+
+func TestSpelling(t *testing.T) {
+	known, err := Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{
+		{"microsoft.insights/logProfiles", "Microsoft.Insights/logprofiles"},
+		{"Microsoft.Storage/storageAccounts", "Microsoft.Storage/storageAccounts"},
+		{"Microsoft.Example/things", "Microsoft.Example/things"},
+	} {
+		if got := known.Spelling(c[0]); got != c[1] {
+			t.Errorf("Spelling(%s) = %s, want %s", c[0], got, c[1])
+		}
+	}
+}

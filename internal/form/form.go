@@ -72,8 +72,12 @@ func (c *completion) entry(tf string) *entry {
 
 // begin maps a resource's own arguments.
 func (c *completion) begin(r *plinth.Resource) {
-	tf := r.Decl.Type
 	fromSource := r.Type == ""
+	if !fromSource && r.Type == r.Decl.Type {
+		r.Type = spelled(r.Type)
+		r.Decl.Type = r.Type
+	}
+	tf := r.Decl.Type
 	if fromSource && r.Data {
 		r.Type, r.Props = "data:"+tf, r.Source
 		c.plain = append(c.plain, r)
@@ -100,6 +104,19 @@ func (c *completion) begin(r *plinth.Resource) {
 		c.index(it, r.Props)
 	}
 	c.items = append(c.items, it)
+}
+
+// spelled gives a type of Azure the spelling of its provider: templates may write types in any case.
+func spelled(typ string) string {
+	const prefix = "microsoft."
+	if len(typ) < len(prefix) || !strings.EqualFold(typ[:len(prefix)], prefix) {
+		return typ
+	}
+	known, err := facts()
+	if err != nil {
+		return typ
+	}
+	return known.Spelling(typ)
 }
 
 func (c *completion) index(it *item, src plinth.Value) {
