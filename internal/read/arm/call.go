@@ -258,7 +258,7 @@ func (s *scope) copyIndex(n *node, args []plinth.Value) (plinth.Value, bool) {
 }
 
 // identifier is the id of a resource: unknown, since it holds the subscription, but a reference to the resource that it names:
-// resourceId([scopes …], type, name …).
+// resourceId([scopes …], type, name …). A name that is not known counts as its expression, as it does in an address.
 func identifier(n *node, args []plinth.Value) plinth.Value {
 	out := plinth.UnknownOf(n.text)
 	for i, a := range args {
@@ -267,22 +267,36 @@ func identifier(n *node, args []plinth.Value) plinth.Value {
 		}
 		var names []string
 		for k, name := range args[i+1:] {
-			switch {
-			case name.Kind() == plinth.String:
-				names = append(names, name.Str())
-			case k == 0 && i+2 == len(args) && i+1 < len(n.args): // the address of a resource whose name is not known is the name as written
+			text := name.Str()
+			if name.Kind() != plinth.String || name.Sensitive() {
+				text = "[" + n.args[i+1+k].text + "]"
 				out = plinth.UnknownOf(append(out.Why(), name.Why()...)...)
-				names = append(names, "["+n.args[i+1].text+"]")
-			default:
-				return plinth.UnknownOf(append(out.Why(), name.Why()...)...)
 			}
+			names = append(names, text)
 		}
 		if len(names) > 0 {
-			out = out.WithRefs(plinth.Ref{To: strings.Join(names, "/")})
+			out = out.WithRefs(plinth.Ref{To: full(a.Str(), strings.Join(names, "/"))})
 		}
 		break
 	}
 	return out
+}
+
+// full names a resource by its type and address; Azure compares both without case.
+func full(typ, address string) string { return strings.ToLower(typ + "@" + address) }
+
+// mentioned returns the reference in a text that names a resource: Microsoft.Sql/servers/NAME/databases/NAME.
+func mentioned(v plinth.Value) plinth.Value {
+	parts := strings.Split(v.Str(), "/")
+	if v.Kind() != plinth.String || len(parts) < 3 || len(parts)%2 == 0 || !strings.Contains(parts[0], ".") {
+		return v
+	}
+	typ, names := parts[0], []string{}
+	for i := 1; i < len(parts); i += 2 {
+		typ += "/" + parts[i]
+		names = append(names, parts[i+1])
+	}
+	return v.WithRefs(plinth.Ref{To: full(typ, strings.Join(names, "/"))})
 }
 
 // referred is what reference(id or name) and list*(id) give.

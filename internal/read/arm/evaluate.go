@@ -14,6 +14,7 @@ type scope struct {
 	decl     *plinth.Declaration
 	path     string // of the value inside its resource
 	callers  []plinth.Location
+	symbol   string                  // symbolic name of the resource, in templates that have them
 	copies   map[string]plinth.Value // loop → its turn; the innermost resource's also under ""
 	locals   map[string]plinth.Value // parameters of a lambda or of a function of the template's own
 	own      bool                    // inside such a function: parameters() means its parameters

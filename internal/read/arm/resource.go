@@ -21,7 +21,9 @@ func (s *scope) resources(list plinth.Value, in *parent) {
 	case plinth.Map:
 		for _, f := range list.Fields() {
 			if existing, _ := get(f.Value, "existing"); !existing.Bool() {
-				s.loop(f.Value, in)
+				inner := *s
+				inner.symbol = f.Key
+				inner.loop(f.Value, in)
 			}
 		}
 	case plinth.Null:
@@ -93,7 +95,7 @@ func (s *scope) resource(r plinth.Value, in *parent, suffix string) {
 		inner.emit(r, typ, decl, around(typ, decl.Address, in))
 	}
 	children, _ := get(r, "resources")
-	inner.decl = nil
+	inner.decl, inner.symbol = nil, ""
 	inner.resources(children, &parent{typ, decl.Address})
 }
 
@@ -123,8 +125,11 @@ func (s *scope) readable(v, written plinth.Value) string {
 	return written.Str()
 }
 
-// around is the address of the resource that a child belongs to, "" for one that stands alone.
+// around is the address of the resource that a child belongs to, "" for one that stands alone. The child's name refers to it.
 func around(typ, address string, in *parent) string {
+	if !strings.Contains(typ, "/") {
+		return ""
+	}
 	if in != nil {
 		return in.address
 	}
@@ -137,38 +142,69 @@ func around(typ, address string, in *parent) string {
 func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration, of string) {
 	var fields []plinth.Field
 	for _, f := range r.Fields() {
-		switch strings.ToLower(f.Key) {
-		case "copy", "condition", "resources", "comments", "existing":
-			if f.Key != "copy" || f.Value.Kind() == plinth.Map {
-				continue
-			}
-		case "type":
-			fields = append(fields, plinth.Field{Key: "type", Value: plinth.StringOf(typ).WithOrigin(s.at("type").origin(f.Value, plinth.Value{}))})
+		f, ok := s.field(f, typ, decl)
+		if !ok {
 			continue
 		}
-		if nested, ok := get(f.Value, "template"); ok && strings.EqualFold(f.Key, "properties") && deployment(typ) {
-			fields = append(fields, plinth.Field{Key: f.Key, Value: s.deployment(f.Value, nested, decl)})
-			continue
+		if f.Key == "name" && of != "" {
+			f.Value = f.Value.WithRefs(plinth.Ref{To: full(typ[:strings.LastIndexByte(typ, '/')], of)})
 		}
-		fields = append(fields, plinth.Field{Key: f.Key, Value: s.at(f.Key).eval(f.Value)})
+		fields = append(fields, f)
 	}
 	props := plinth.MapOf(fields).WithOrigin(&plinth.Origin{At: decl.At, Decl: decl})
 	if link, ok := props.At("properties", "templateLink"); ok && deployment(typ) && !link.IsUnknown() {
 		s.linked(link)
 	}
-	id := "arm:" + s.template.path + "#" + decl.Address
+	file := "arm:" + s.template.path + "#"
+	id := file + decl.Address
 	if s.template.names[id] {
 		id += "@" + typ
 	}
 	for n := 2; s.template.names[id]; n++ {
-		id = "arm:" + s.template.path + "#" + decl.Address + "@" + typ + "#" + strconv.Itoa(n)
+		id = file + decl.Address + "@" + typ + "#" + strconv.Itoa(n)
 	}
 	s.template.names[id] = true
-	out := &plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address), Project: s.template.project.Name, Root: s.template.path, Decl: decl, Props: props}
-	if of != "" {
-		out.Source = plinth.MapOf([]plinth.Field{{Key: "of", Value: plinth.StringOf(of).WithRefs(plinth.Ref{To: of})}})
+	out := &plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address), Project: s.template.project.Name, Root: s.template.path,
+		Decl: decl, Props: props, Aliases: []plinth.ID{plinth.ID(file + full(typ, decl.Address))}}
+	if s.symbol != "" {
+		out.Aliases = append(out.Aliases, plinth.ID(file+s.symbol))
 	}
 	s.template.to.Resource(out)
+}
+
+// field evaluates an entry of a resource; it is false for those that are no properties of it.
+func (s *scope) field(f plinth.Field, typ string, decl *plinth.Declaration) (plinth.Field, bool) {
+	key := strings.ToLower(f.Key)
+	switch key {
+	case "copy":
+		if f.Value.Kind() == plinth.Map {
+			return f, false
+		}
+	case "condition", "resources", "comments", "existing":
+		return f, false
+	case "type":
+		return plinth.Field{Key: key, Value: plinth.StringOf(typ).WithOrigin(s.at(key).origin(f.Value, plinth.Value{}))}, true
+	case "name":
+		return plinth.Field{Key: key, Value: s.at(key).eval(f.Value)}, true
+	case "dependson":
+		v := s.at(f.Key).eval(f.Value)
+		list := make([]plinth.Value, v.Len())
+		for i, e := range v.List() {
+			list[i] = mentioned(e)
+		}
+		if v.Kind() == plinth.List {
+			v = plinth.ListOf(list).WithOrigin(v.Origin())
+		}
+		return plinth.Field{Key: "dependsOn", Value: v}, true
+	case "properties":
+		if nested, ok := get(f.Value, "template"); ok && deployment(typ) {
+			return plinth.Field{Key: key, Value: s.deployment(f.Value, nested, decl)}, true
+		}
+		fallthrough
+	case "location", "kind", "sku", "identity", "tags", "zones", "plan", "scope":
+		f.Key = key
+	}
+	return plinth.Field{Key: f.Key, Value: s.at(f.Key).eval(f.Value)}, true
 }
 
 // own is the last part of an address; one that is not known stays whole.
@@ -199,7 +235,7 @@ func (s *scope) deployment(properties, nested plinth.Value, decl *plinth.Declara
 	options, _ := get(properties, "expressionEvaluationOptions")
 	if scope, _ := get(options, "scope"); !strings.EqualFold(scope.Str(), "inner") {
 		inner := *s
-		inner.decl, inner.callers = nil, callers
+		inner.decl, inner.symbol, inner.callers = nil, "", callers
 		resources, _ := get(nested, "resources")
 		inner.resources(resources, nil)
 		return out

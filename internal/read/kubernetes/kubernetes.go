@@ -211,7 +211,7 @@ func (r *reading) emit(o object) {
 	o.decl.Address, o.decl.Type = address, o.kind
 	r.to.Resource(&plinth.Resource{
 		ID: plinth.ID("k8s:" + r.project.Name + "#" + address), Type: kind, Name: o.name, Project: r.project.Name,
-		Decl: o.decl, Props: o.value,
+		Decl: o.decl, Props: o.value.WithRefs(refs(o)...),
 	})
 }
 

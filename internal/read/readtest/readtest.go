@@ -177,6 +177,12 @@ func Print(r *Recorder) string {
 	for _, x := range r.Resources {
 		fmt.Fprintf(&b, "%s %s %q\n", x.ID, x.Type, x.Name)
 		fmt.Fprintf(&b, "  %s %s %s header %d root %q\n", x.Decl.Address, x.Decl.Type, place(x.Decl.At), x.Decl.Header.Line, x.Root)
+		for _, a := range x.Aliases {
+			fmt.Fprintf(&b, "  also %s\n", a)
+		}
+		for _, r := range x.Props.Refs() {
+			fmt.Fprintf(&b, "  -> %s\n", r.To)
+		}
 		leaves(&b, "", x.Props)
 		if !x.Source.IsNull() {
 			leaves(&b, "source:", x.Source)
