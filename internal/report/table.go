@@ -152,8 +152,8 @@ func (t *table) place(p place, excerpt bool) {
 	} else {
 		fmt.Fprintf(&t.w, "  %s  %s%s\n", t.code("4", Clean(where)), Clean(address), times)
 	}
-	if f.Message != "" && f.Message != f.Rule.Title {
-		t.wrap("    ", Clean(f.Message))
+	if more := strings.TrimPrefix(strings.TrimPrefix(f.Message, f.Rule.Title), ": "); more != "" {
+		t.wrap("    ", Clean(more))
 	}
 	if excerpt {
 		t.excerpt(f)
