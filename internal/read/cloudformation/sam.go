@@ -77,8 +77,8 @@ func (x *expanding) add(kind, suffix string, props []plinth.Field) {
 	if suffix == "" {
 		id += "/" + kind
 	}
-	x.out = append(x.out, &plinth.Resource{ID: plinth.ID(id), Type: kind, Name: x.of.Name + suffix, Project: x.of.Project, Root: x.of.Root, Decl: x.of.Decl, Hung: true, Aliases: []plinth.ID{x.of.ID},
-		Props: plinth.MapOf(props).WithOrigin(x.of.Props.Origin())})
+	x.out = append(x.out, &plinth.Resource{ID: plinth.ID(id), Type: kind, Name: x.of.Name + suffix, Project: x.of.Project, Root: x.of.Root,
+		Decl: x.of.Decl, Hung: true, Aliases: []plinth.ID{x.of.ID}, Props: plinth.MapOf(props).WithOrigin(x.of.Props.Origin())})
 }
 
 func (x *expanding) get(keys ...string) plinth.Value {

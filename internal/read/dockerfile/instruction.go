@@ -74,6 +74,9 @@ func (r *reading) instruction(n *parser.Node, text script) *instruction {
 		i.args = []plinth.Value{plinth.StringOf(i.trigger.text)}
 	case "ENV", "LABEL":
 		for k := 0; k+2 < len(words); k += 3 {
+			if name := r.filled(words[k], in, n.StartLine); name.Kind() == plinth.String { // "a.b"="c"
+				words[k] = name.Str()
+			}
 			r.pair(i, words[k], words[k+1], in, n.StartLine)
 		}
 	case "ARG":
@@ -206,7 +209,8 @@ func (r *reading) script(s script) []command {
 	out, err := r.shellCommands(s, 0)
 	if err != nil {
 		at := s.location(r.path, 0, 0)
-		r.problems = append(r.problems, plinth.Problem{Kind: plinth.Unsupported, At: at, Text: "shell text is not understood (" + err.Error() + "), only split at its operators"})
+		r.problems = append(r.problems, plinth.Problem{Kind: plinth.Unsupported, At: at,
+			Text: "shell text is not understood (" + err.Error() + "), only split at its operators"})
 	}
 	return out
 }

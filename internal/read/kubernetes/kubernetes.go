@@ -1,7 +1,7 @@
 // Package kubernetes reads Kubernetes manifests, YAML streams and JSON, into one resource for each object.
 //
 // A resource's Type is GROUP/Kind without a version (apps/Deployment; core for the group without a name), its Props are the
-// whole object as written. Objects whose group has changed its name have the type of the present one. Helm charts are not
+// whole object as written; what a Secret holds is sensitive. Objects whose group has changed its name have the type of the present one. Helm charts are not
 // rendered: what their templates leave open is unknown, and a template that is no YAML is a problem of kind unsupported.
 package kubernetes
 
@@ -9,6 +9,7 @@ import (
 	"context"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -126,6 +127,8 @@ func (r *reading) document(d document.Document, list plinth.Value, depth int) []
 	switch {
 	case version == "" && kind == "" && list.IsNull():
 		return nil // another document of the stream, not an object
+	case kind == "List" && items.Kind() != plinth.List && version != "":
+		return nil // an empty one
 	case version == "" || kind == "":
 		return []plinth.Problem{{Kind: plinth.Broken, At: d.Decl.Header, Text: "object without apiVersion or kind"}}
 	case strings.HasSuffix(kind, "List") && items.Kind() == plinth.List:
@@ -211,8 +214,28 @@ func (r *reading) emit(o object) {
 	o.decl.Address, o.decl.Type = address, o.kind
 	r.to.Resource(&plinth.Resource{
 		ID: plinth.ID("k8s:" + r.project.Name + "#" + address), Type: kind, Name: o.name, Project: r.project.Name,
-		Decl: o.decl, Props: o.value.WithRefs(refs(o)...),
+		Decl: o.decl, Props: hidden(kind, o.value).WithRefs(refs(o)...),
 	})
+}
+
+// hidden marks what a Secret holds as sensitive.
+func hidden(kind string, v plinth.Value) plinth.Value {
+	if kind != "core/Secret" {
+		return v
+	}
+	fields := slices.Clone(v.Fields())
+	for i, f := range fields {
+		if f.Key == "data" || f.Key == "stringData" {
+			inside := slices.Clone(f.Value.Fields())
+			for k, e := range inside {
+				inside[k].Value = e.Value.WithSensitive(true)
+			}
+			if f.Value.Kind() == plinth.Map {
+				fields[i].Value = plinth.MapOf(inside).WithOrigin(f.Value.Origin())
+			}
+		}
+	}
+	return plinth.MapOf(fields).WithOrigin(v.Origin())
 }
 
 // chartOf returns the name of the Helm chart that the file belongs to, "" where it belongs to none, and whether the chart renders
