@@ -34,20 +34,20 @@ func (f *files) path(p string) (string, error) {
 }
 
 // ReadFile implements function.Files.
-func (f *files) ReadFile(p string) ([]byte, error) {
+func (f *files) ReadFile(p string) (data []byte, name string, err error) {
 	full, err := f.path(p)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if b, ok := f.cache[full]; ok {
-		return b, nil
+		return b, full, nil
 	}
 	b, err := f.read(full)
 	if err != nil {
-		return nil, fileError(p, err)
+		return nil, "", fileError(p, err)
 	}
 	f.cache[full] = b
-	return b, nil
+	return b, full, nil
 }
 
 var errLarge = errors.New("is larger than 8 MiB")

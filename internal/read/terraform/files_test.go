@@ -19,7 +19,7 @@ func TestFilesStayInside(t *testing.T) {
 		"../../../etc/passwd": plinth.NotDownloaded, "/etc/passwd": plinth.NotDownloaded, "~/.ssh/id_rsa": plinth.NotDownloaded,
 		"absent.txt": plinth.NotDownloaded, "c": plinth.Unreadable,
 	} {
-		_, err := f.ReadFile(path)
+		_, _, err := f.ReadFile(path)
 		var got *function.FileError
 		errors.As(err, &got)
 		if (got == nil) != (want == "") || got != nil && got.Kind != want {

@@ -24,7 +24,7 @@ func (e *evaluation) readInputs() {
 	for _, name := range e.variableFiles() {
 		data, ok := e.files[name]
 		if !ok {
-			b, err := (&files{project: e.project, root: ".", cache: map[string][]byte{}}).ReadFile(name)
+			b, _, err := (&files{project: e.project, root: ".", cache: map[string][]byte{}}).ReadFile(name)
 			if err != nil {
 				e.problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: name}, Text: err.Error()})
 				continue

@@ -305,15 +305,14 @@ func (n *templateCall) load(f *Frame, of string) (Node, error) {
 		return tree, nil
 	}
 	if n.name == "templatefile" {
-		path = of
 		if f.files == nil {
 			return nil, fmt.Errorf("templatefile: no files")
 		}
-		b, err := f.files.ReadFile(of)
+		b, name, err := f.files.ReadFile(of)
 		if err != nil {
 			return nil, err
 		}
-		text = b
+		path, text = name, b
 	}
 	tree, err := ParseTemplate(text, path, f.funcs)
 	if err != nil {

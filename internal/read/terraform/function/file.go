@@ -27,7 +27,7 @@ func fileFuncs() []Func {
 		{Name: "fileexists", least: 1, most: 1, run: fileExists},
 		{Name: "fileset", least: 2, most: 2, run: fileSet},
 		{Name: "filebase64", least: 1, most: 1, run: func(c *call) (plinth.Value, error) {
-			b, err := c.read(0)
+			b, _, err := c.read(0)
 			return plinth.StringOf(base64.StdEncoding.EncodeToString(b)), err
 		}},
 	}
@@ -37,31 +37,31 @@ func fileFuncs() []Func {
 			name = "filebase64" + strings.TrimPrefix(d.name, "base64")
 		}
 		fs = append(fs, Func{Name: name, least: 1, most: 1, run: func(c *call) (plinth.Value, error) {
-			b, err := c.read(0)
+			b, _, err := c.read(0)
 			return d.of(b), err
 		}})
 	}
 	return fs
 }
 
-func (c *call) read(i int) ([]byte, error) {
+func (c *call) read(i int) (data []byte, name string, err error) {
 	p, err := c.text(i)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if c.files == nil {
-		return nil, &UnknownError{Why: fmt.Sprintf("%s(%q)", c.name, p)}
+		return nil, "", &UnknownError{Why: fmt.Sprintf("%s(%q)", c.name, p)}
 	}
 	return c.files.ReadFile(p)
 }
 
 // file reads a text; a file that is not UTF-8 is an error in Terraform, too.
 func file(c *call) (plinth.Value, error) {
-	b, err := c.read(0)
+	b, name, err := c.read(0)
 	if err == nil && !utf8.Valid(b) {
 		err = errors.New("file: the content is no UTF-8 text")
 	}
-	return plinth.StringOf(string(b)), err
+	return plinth.StringOf(string(b)).WithOrigin(&plinth.Origin{At: plinth.Location{Path: name}}), err
 }
 
 func fileExists(c *call) (plinth.Value, error) {

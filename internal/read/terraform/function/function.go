@@ -24,8 +24,9 @@ const (
 
 // Files is what the file functions may read. Paths are as the configuration gives them, relative to the root module.
 type Files interface {
-	// ReadFile returns the content of a file; an error of type *FileError where there is none to be had.
-	ReadFile(path string) ([]byte, error)
+	// ReadFile returns the content of a file and its path in the target; an error of type *FileError where there is none to be
+	// had.
+	ReadFile(path string) (data []byte, name string, err error)
 	// Exists tells whether there is such a file.
 	Exists(path string) (bool, error)
 	// Glob returns the files below dir that match the pattern, relative to dir, sorted.

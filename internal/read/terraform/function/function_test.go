@@ -11,11 +11,11 @@ import (
 // oneFile is a folder with one file.
 type oneFile struct{ name, text string }
 
-func (o oneFile) ReadFile(p string) ([]byte, error) {
+func (o oneFile) ReadFile(p string) ([]byte, string, error) {
 	if p != o.name {
-		return nil, &FileError{Path: p, Kind: plinth.NotDownloaded, Why: "is not there"}
+		return nil, "", &FileError{Path: p, Kind: plinth.NotDownloaded, Why: "is not there"}
 	}
-	return []byte(o.text), nil
+	return []byte(o.text), p, nil
 }
 
 func (o oneFile) Exists(p string) (bool, error)              { return p == o.name, nil }

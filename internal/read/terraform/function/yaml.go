@@ -18,7 +18,10 @@ const (
 )
 
 // ParseYAML reads one YAML document into a value without origins.
-func ParseYAML(text string) (plinth.Value, error) {
+func ParseYAML(text string) (plinth.Value, error) { return parseYAML(text, "") }
+
+// parseYAML gives entries and elements their places in the named file, if there is one.
+func parseYAML(text, file string) (plinth.Value, error) {
 	var n yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
 		return plinth.Value{}, err
@@ -26,7 +29,7 @@ func ParseYAML(text string) (plinth.Value, error) {
 	if n.Kind == 0 {
 		return plinth.Value{}, nil
 	}
-	y := &yamlReader{left: maxYAMLNodes}
+	y := &yamlReader{left: maxYAMLNodes, file: file}
 	v, err := y.value(&n, 0)
 	if err != nil {
 		return plinth.Value{}, err
@@ -34,7 +37,19 @@ func ParseYAML(text string) (plinth.Value, error) {
 	return v, nil
 }
 
-type yamlReader struct{ left int }
+type yamlReader struct {
+	left int
+	file string // "" for no places
+}
+
+// placed gives a value the place of the node that it begins with.
+func (y *yamlReader) placed(v plinth.Value, n *yaml.Node) plinth.Value {
+	if y.file == "" || v.Origin() != nil {
+		return v
+	}
+	line := int32(n.Line)
+	return v.WithOrigin(&plinth.Origin{At: plinth.Location{Path: y.file, Line: line, Col: int32(n.Column), EndLine: line, EndCol: int32(n.Column)}})
+}
 
 func (y *yamlReader) value(n *yaml.Node, depth int) (plinth.Value, error) {
 	if y.left--; y.left <= 0 {
@@ -58,7 +73,7 @@ func (y *yamlReader) value(n *yaml.Node, depth int) (plinth.Value, error) {
 			if err != nil {
 				return v, err
 			}
-			list = append(list, v)
+			list = append(list, y.placed(v, e))
 		}
 		return plinth.ListOf(list), nil
 	case yaml.MappingNode:
@@ -88,7 +103,7 @@ func (y *yamlReader) mapping(n *yaml.Node, depth int) (plinth.Value, error) {
 		if k, err = ToString(k); err != nil || k.Kind() != plinth.String {
 			return plinth.Value{}, errors.New("a key is no scalar")
 		}
-		fields = append(fields, plinth.Field{Key: k.Str(), Value: v})
+		fields = append(fields, plinth.Field{Key: k.Str(), Value: y.placed(v, n.Content[i])})
 	}
 	return plinth.MapOf(append(merged, fields...)), nil
 }
@@ -153,11 +168,19 @@ func yamlDecode(c *call) (plinth.Value, error) {
 	if err != nil {
 		return v, err
 	}
-	out, err := ParseYAML(s)
+	out, err := parseYAML(s, wholeFile(v))
 	if err != nil {
 		return v, fmt.Errorf("yamldecode: %w", err)
 	}
 	return out.WithOrigin(v.Origin()), nil
+}
+
+// wholeFile is the file of which a text is the whole content, "" if there is none.
+func wholeFile(v plinth.Value) string {
+	if o := v.Origin(); o != nil && o.At.Line == 0 {
+		return o.At.Path
+	}
+	return ""
 }
 
 // yamlEncode writes block style with quoted strings, as Terraform does, and keeps the value beside the text.
