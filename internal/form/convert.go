@@ -74,6 +74,7 @@ func buildConverters() map[string]converter {
 		"entries": {args: 2, do: entries},
 		"index":   {args: -1, do: index},
 		"const":   {args: 1, do: constant},
+		"some":    {do: some},
 		"present": {do: func(v plinth.Value, _ conv) []plinth.Value { return one(like(plinth.BoolOf(true), v)) }},
 		"exists":  {args: 2, do: func(v plinth.Value, c conv) []plinth.Value { return one(like(plinth.StringOf(c.args[0]), v)) }},
 		"seconds": {do: scalar(func(s string, _ conv) plinth.Value { return plinth.StringOf(strings.TrimSuffix(s, "s") + "s") })},

@@ -238,7 +238,9 @@ func (it *item) run(lines []line, src plinth.Value, decl *plinth.Declaration) {
 			continue
 		}
 		for _, m := range find(src, l.left[0]) {
-			put(target, l.right, m, l.apply(m.v), decl)
+			if values := l.apply(m.v); m.cut >= 0 || len(values) > 0 {
+				put(target, l.right, m, values, decl)
+			}
 		}
 	}
 }
@@ -374,25 +376,37 @@ func moduleOf(address string) string {
 	return address[:end]
 }
 
-// join puts a part's arguments into the resources that it belongs to.
+// join puts a part's arguments into the resources that it belongs to. Where several Terraform types become one type of the
+// provider (a security group and the default one), what one of them owns is no stranger's.
 func (c *completion) join(r *plinth.Resource) {
 	if r.Data {
 		return
 	}
-	for _, owner := range c.tables.partOf[r.Decl.Type] {
-		e := c.entry(owner)
-		if e == nil {
-			continue
-		}
-		for _, p := range e.parts {
-			if p.tf == r.Decl.Type {
-				c.joinPart(e, p, r)
+	owned := map[string]string{} // provider type and argument → the Terraform type that has an owner
+	for _, stranger := range []bool{false, true} {
+		for _, owner := range c.tables.partOf[r.Decl.Type] {
+			e := c.entry(owner)
+			if e == nil {
+				continue
+			}
+			for _, p := range e.parts {
+				if p.tf != r.Decl.Type {
+					continue
+				}
+				kind := e.Into + "\x00" + p.by
+				if stranger && owned[kind] != "" && owned[kind] != e.tf {
+					continue
+				}
+				if c.joinPart(e, p, r, stranger) {
+					owned[kind] = e.tf
+				}
 			}
 		}
 	}
 }
 
-func (c *completion) joinPart(e *entry, p *part, r *plinth.Resource) {
+// joinPart tells whether the part found its owners, those in the code or, when asked to, a stranger.
+func (c *completion) joinPart(e *entry, p *part, r *plinth.Resource, stranger bool) bool {
 	src := r.Source
 	if r.Type == r.Decl.Type && e.tf == e.Into || src.IsNull() { // CloudFormation: the properties are the source
 		src = r.Props
@@ -400,25 +414,29 @@ func (c *completion) joinPart(e *entry, p *part, r *plinth.Resource) {
 	for arg, want := range p.when {
 		v, _ := src.Get(arg)
 		if s, _ := text(v); s != want {
-			return
+			return false
 		}
 	}
 	by, ok := src.At(strings.Split(p.by, ".")...)
 	if !ok || by.IsNull() {
 		if e.namedOtherwise(p, src) {
-			return
+			return false
 		}
 		by = plinth.UnknownOf(p.by)
 	}
 	src = fill(src, p.defaults, p.before, r)
 	owners := c.owners(e.tf, by, r)
-	if owners == nil {
+	if (owners == nil) != stranger {
+		return false
+	}
+	if stranger {
 		c.candidates(e, p, by, r)
 		owners = []*item{c.external(e, by, r)}
 	}
 	for _, it := range owners {
 		it.run(p.lines, src, r.Decl)
 	}
+	return true
 }
 
 // namedOtherwise tells whether the part names its owner by the argument of another part of this type.

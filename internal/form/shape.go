@@ -100,3 +100,11 @@ func keyed(v plinth.Value, key string, of func(plinth.Value) (plinth.Value, bool
 	}
 	return like(out, v)
 }
+
+// some leaves out a text without a letter, which Terraform takes for an argument that is not there.
+func some(v plinth.Value, _ conv) []plinth.Value {
+	if v.Kind() == plinth.String && v.Len() == 0 {
+		return nil
+	}
+	return one(v)
+}

@@ -75,3 +75,25 @@ func TestHangingElements(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestPartsOfTwoTypes(t *testing.T) {
+	for _, tc := range []struct{ owner, ref, want string }{
+		{"aws_security_group", "aws_security_group.g", "AWS::EC2::SecurityGroup"},
+		{"aws_default_security_group", "aws_default_security_group.g", "AWS::EC2::SecurityGroup"},
+		{"aws_vpc", "aws_security_group.elsewhere", "AWS::EC2::VPC AWS::EC2::SecurityGroup"},
+	} {
+		group := resource(t, tc.owner, tc.owner+".g", `{}`)
+		rule := resource(t, "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_ingress_rule.r", `{"ip_protocol":"-1","cidr_ipv4":"0.0.0.0/0"}`)
+		id := plinth.UnknownOf(tc.ref + ".id").WithRefs(plinth.Ref{To: tc.ref, Attr: "id"})
+		rule.Source = plinth.MapOf(append([]plinth.Field{{Key: "security_group_id", Value: id}}, rule.Source.Fields()...))
+		var types []string
+		for _, r := range Complete([]*plinth.Resource{group, rule}, func(p plinth.Problem) { t.Error(p.Text) }) {
+			if !strings.HasPrefix(r.Type, "terraform:") {
+				types = append(types, r.Type)
+			}
+		}
+		if got := strings.Join(types, " "); got != tc.want {
+			t.Errorf("%s: got %s, want %s", tc.owner, got, tc.want)
+		}
+	}
+}
