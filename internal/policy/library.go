@@ -46,6 +46,8 @@ func library() map[string]*function {
 		"image":      {style: asGlobal, f1: image, soft: true},
 		"flags":      {style: asGlobal, f1: flags, holes: true},
 		"runs":       {style: asGlobal, f2: runs, holes: true},
+		"template":   {style: asGlobal, f1: template, holes: true},
+		"selects":    {style: asGlobal, f2: selects, holes: true},
 	}
 	texts(lib)
 	return lib

@@ -267,16 +267,21 @@ func (j *judge) Linked(from plinth.Value, typ string, d policy.Direction) []plin
 	return out
 }
 
-// All returns the properties of all resources of a type in the same project.
+// All returns the properties of all resources of a type, or of all kinds with pods, in the same project.
 func (j *judge) All(typ string) []plinth.Value {
 	key := [2]string{j.res.Project, typ}
 	if v, ok := j.inScope.Load(key); ok {
 		return v.([]plinth.Value)
 	}
 	var out []plinth.Value
-	for _, i := range j.graph.OfType(typ) {
-		if r := j.graph.Resources()[i]; r.Project == j.res.Project {
-			out = append(out, r.Props)
+	for _, t := range j.graph.Types() {
+		if t != typ && (typ != rule.Workload || rule.PodSpec(t) == nil) {
+			continue
+		}
+		for _, i := range j.graph.OfType(t) {
+			if r := j.graph.Resources()[i]; r.Project == j.res.Project {
+				out = append(out, r.Props)
+			}
 		}
 	}
 	v, _ := j.inScope.LoadOrStore(key, out)
