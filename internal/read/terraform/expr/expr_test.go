@@ -31,14 +31,18 @@ func (w world) Name(root string, rest []string) (Item, int) {
 
 func evaluate(t testing.TB, text string, names Names) (plinth.Value, bool) {
 	t.Helper()
+	return evaluateWith(t, function.All(), text, names)
+}
+
+func evaluateWith(t testing.TB, funcs function.Set, text string, names Names) (v plinth.Value, fault bool) {
+	t.Helper()
 	e, ok := ParseExpression(text, hcl.Range{Filename: "test", Start: hcl.InitialPos})
 	if !ok {
 		t.Fatalf("%s does not parse", text)
 	}
-	funcs := function.All()
 	n := NewCompiler(NewSource("test", []byte(text)), funcs).Compile(e, "x")
 	f := Frame{State: NewState(context.Background(), funcs, nil, nil), names: names}
-	v := f.eval(n)
+	v = f.eval(n)
 	return v, f.faults > 0
 }
 
@@ -176,6 +180,7 @@ func TestReferences(t *testing.T) {
 		`merge({ a = r.x.id }, {}).a`:        {{To: "r.x", Attr: "id"}},
 		`var.u ? r.x.id : r.y.id`:            {{To: "r.x", Attr: "id"}, {To: "r.y", Attr: "id"}},
 		`try(r.x.id, "")`:                    {{To: "r.x", Attr: "id"}},
+		`coalesce(var.u, r.x.id)`:            {{To: "r.x", Attr: "id"}},
 		`coalesce(null, r.x.set)`:            {{To: "r.x", Attr: "set"}},
 		`{ for k in [r.x.id] : "k" => k }.k`: {{To: "r.x", Attr: "id"}},
 	} {

@@ -11,6 +11,8 @@ import (
 	"github.com/plinthsec/plinth/internal/value"
 )
 
+const maxEnd = 256 // bytes of a text's known ends that are kept: names and prefixes, not scripts
+
 // template is a text with expressions in it.
 type template struct{ parts []Node }
 
@@ -52,11 +54,23 @@ func (f *Frame) text(n Node) plinth.Value {
 			holes = append(holes, e.hole)
 		}
 	}
-	v := function.Unknown(holes...)
+	v := function.Unknown(holes...).WithEnds(ends(p.list))
 	if doc, ok := document(p.list); ok {
 		return v.WithDocument(doc)
 	}
 	return v
+}
+
+// ends are the known texts before the first hole and after the last.
+func ends(list []piece) (head, tail string) {
+	parts := make([]plinth.Value, len(list))
+	for i, e := range list {
+		if parts[i] = e.hole; !e.hole.IsUnknown() {
+			parts[i] = plinth.StringOf(e.text)
+		}
+	}
+	head, tail = value.Ends(parts)
+	return head[:min(len(head), maxEnd)], tail[max(0, len(tail)-maxEnd):]
 }
 
 func (p *pieces) string() string {
@@ -250,7 +264,9 @@ func (d *holes) leaf(v plinth.Value) plinth.Value {
 		}
 		return in[0]
 	}
-	return function.Unknown(in...)
+	head, _, _ := strings.Cut(v.Str(), d.mark)
+	tail := v.Str()[strings.LastIndex(v.Str(), "\uE001")+len("\uE001"):]
+	return function.Unknown(in...).WithEnds(head, tail)
 }
 
 // in returns the holes that stand in a text.

@@ -284,8 +284,11 @@ func zipmap(c *call) (plinth.Value, error) {
 
 // coalesce returns the first argument that is neither null nor the empty string.
 func coalesce(c *call) (plinth.Value, error) {
-	for _, a := range c.args {
+	for i, a := range c.args {
 		if a.IsUnknown() {
+			for _, other := range c.args[i+1:] { // it may be one of these
+				a = a.WithRefs(other.Refs()...)
+			}
 			return a, nil
 		}
 		if !a.IsNull() && !(a.Kind() == plinth.String && a.Str() == "") {
