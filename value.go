@@ -44,6 +44,8 @@ type box struct {
 	doc     *Value
 	refs    []Ref
 	partial bool
+	head    string // ends of an unknown string
+	tail    string
 	set     bool
 }
 
@@ -241,6 +243,15 @@ func (v Value) Partial() bool { return v.box != nil && v.box.partial }
 // IsSet tells whether v is a list made by SetOf.
 func (v Value) IsSet() bool { return v.kind == List && v.box != nil && v.box.set }
 
+// Ends returns what an unknown string surely begins and ends with: "arn:aws:s3:::" and "/*" of "arn:aws:s3:::${var.x}/*". The
+// two do not overlap: the string is at least as long as both.
+func (v Value) Ends() (head, tail string) {
+	if v.kind != Unknown || v.box == nil {
+		return "", ""
+	}
+	return v.box.head, v.box.tail
+}
+
 // Refs returns the resources that the value refers to, its own ones only, not those of its elements.
 func (v Value) Refs() []Ref {
 	if v.box == nil {
@@ -271,6 +282,17 @@ func (v Value) WithSensitive(yes bool) Value {
 func (v Value) WithDocument(doc Value) Value {
 	b := v.copyBox()
 	b.doc = &doc
+	v.box = b
+	return v
+}
+
+// WithEnds returns the same unknown, known to be a string that begins and ends so. Any other value is returned as it is.
+func (v Value) WithEnds(head, tail string) Value {
+	if v.kind != Unknown || head == "" && tail == "" {
+		return v
+	}
+	b := v.copyBox()
+	b.head, b.tail = head, tail
 	v.box = b
 	return v
 }

@@ -55,8 +55,16 @@ func library() map[string]*function {
 
 // texts adds the functions of strings.
 func texts(lib map[string]*function) {
-	ask := func(f func(s, t string) bool) *function {
-		return &function{style: asMember, f2: func(a, b plinth.Value) val {
+	ask := func(f func(s, t string) bool, open func(head, tail, t string) value.Truth) *function {
+		return &function{style: asMember, holes: true, f2: func(a, b plinth.Value) val {
+			if a.IsUnknown() || b.IsUnknown() {
+				if head, tail := a.Ends(); b.Kind() == plinth.String {
+					if t := open(head, tail, b.Str()); t != value.Undecided {
+						return truth(t == value.True)
+					}
+				}
+				return plain(unknown(a, b))
+			}
 			if a.Kind() != plinth.String || b.Kind() != plinth.String {
 				return failure("it is for strings")
 			}
@@ -71,9 +79,14 @@ func texts(lib map[string]*function) {
 			return text(f(a.Str()))
 		}}
 	}
-	lib["startsWith"] = ask(strings.HasPrefix)
-	lib["endsWith"] = ask(strings.HasSuffix)
-	lib["contains"] = ask(strings.Contains)
+	lib["startsWith"] = ask(strings.HasPrefix, func(head, _, t string) value.Truth { return beginning(head, t, strings.HasPrefix) })
+	lib["endsWith"] = ask(strings.HasSuffix, func(_, tail, t string) value.Truth { return beginning(tail, t, strings.HasSuffix) })
+	lib["contains"] = ask(strings.Contains, func(head, tail, t string) value.Truth {
+		if strings.Contains(head, t) || strings.Contains(tail, t) {
+			return value.True
+		}
+		return value.Undecided
+	})
 	lib["lowerAscii"] = turn(func(s string) string { return ascii(s, 'A', 'Z', 'a'-'A') })
 	lib["upperAscii"] = turn(func(s string) string { return ascii(s, 'a', 'z', 'A'-'a') })
 	lib["trim"] = turn(strings.TrimSpace)
@@ -93,6 +106,17 @@ func texts(lib map[string]*function) {
 		return substring(s, i, plinth.NumberOf(i.Num()+1))
 	}}
 	lib["reverse"] = &function{style: asMember, f1: reverse}
+}
+
+// beginning tells whether a text of which one end is known begins, or ends, with t.
+func beginning(end, t string, has func(s, part string) bool) value.Truth {
+	switch {
+	case has(end, t):
+		return value.True
+	case has(t, end):
+		return value.Undecided
+	}
+	return value.False
 }
 
 func ascii(s string, from, to byte, by int) string {

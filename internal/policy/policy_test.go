@@ -158,3 +158,22 @@ func TestEval(t *testing.T) {
 		}
 	}
 }
+
+// TestEnds holds what can be said of a text whose beginning or end is known.
+func TestEnds(t *testing.T) {
+	props := plinth.MapOf([]plinth.Field{{Key: "S", Value: plinth.UnknownOf("var.x").WithEnds("arn:aws:", "/*")}})
+	for src, want := range map[string]value.Truth{
+		"p.S == '*'": value.False, "p.S != '*'": value.True, "p.S in ['*', 'x']": value.False, "p.S.startsWith('arn:')": value.True,
+		"p.S.startsWith('arn:aws:s3')": value.Undecided, "p.S.startsWith('x')": value.False, "p.S.endsWith('*')": value.True,
+		"p.S.endsWith('y')": value.False, "p.S.contains('aws')": value.True, "p.S.contains('z')": value.Undecided,
+		"has(p.S)": value.True, "p.?S.orValue('') == ''": value.False,
+	} {
+		program, err := Compile(src, NewEnv("p"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := program.Eval(&Scope{Vars: []plinth.Value{props}}); got.Err != nil || got.Truth != want {
+			t.Errorf("%s: %v %v, want %v", src, got.Truth, got.Err, want)
+		}
+	}
+}

@@ -98,6 +98,9 @@ func there(v plinth.Value) bool {
 	if _, ok := v.Document(); ok {
 		return true
 	}
+	if head, tail := v.Ends(); head != "" || tail != "" {
+		return true
+	}
 	refs := v.Refs()
 	return len(refs) == 1 && identity(refs[0].Attr) && len(v.Why()) <= 1
 }

@@ -39,6 +39,9 @@ func TruthOf(b bool) Truth {
 // that left it open; a known difference decides at once. A number and a string are never equal.
 func Equal(a, b plinth.Value) (Truth, []string) {
 	if a.IsUnknown() || b.IsUnknown() {
+		if differ(a, b) || differ(b, a) {
+			return False, nil
+		}
 		return Undecided, append(slices.Clone(a.Why()), b.Why()...)
 	}
 	if a.Kind() != b.Kind() {
@@ -57,6 +60,46 @@ func Equal(a, b plinth.Value) (Truth, []string) {
 		return equalLists(a.List(), b.List())
 	}
 	return equalMaps(a.Fields(), b.Fields())
+}
+
+// differ tells that an unknown string with known ends is not b.
+func differ(a, b plinth.Value) bool {
+	head, tail := a.Ends()
+	if head == "" && tail == "" {
+		return false
+	}
+	switch b.Kind() {
+	case plinth.Unknown:
+		otherHead, otherTail := b.Ends()
+		return !common(head, otherHead, strings.HasPrefix) || !common(tail, otherTail, strings.HasSuffix)
+	case plinth.String:
+		s := b.Str()
+		return len(s) < len(head)+len(tail) || !strings.HasPrefix(s, head) || !strings.HasSuffix(s, tail)
+	}
+	return true
+}
+
+func common(a, b string, has func(s, part string) bool) bool { return has(a, b) || has(b, a) }
+
+// Ends returns what a text made of known and unknown parts surely begins and ends with.
+func Ends(parts []plinth.Value) (head, tail string) {
+	for _, p := range parts {
+		if p.IsUnknown() {
+			more, _ := p.Ends()
+			head += more
+			break
+		}
+		head += p.Str()
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		if parts[i].IsUnknown() {
+			_, more := parts[i].Ends()
+			tail = more + tail
+			break
+		}
+		tail = parts[i].Str() + tail
+	}
+	return head, tail
 }
 
 func equalLists(a, b []plinth.Value) (Truth, []string) {

@@ -240,7 +240,9 @@ func concatenated(parts []plinth.Value) plinth.Value {
 	if len(holes) == 0 {
 		return plinth.StringOf(text.String()).WithSensitive(secret)
 	}
-	out := open(holes...).WithSensitive(secret)
+	head, _, _ := strings.Cut(text.String(), "\ue000")
+	tail := text.String()[strings.LastIndex(text.String(), "\ue001")+len("\ue001"):]
+	out := open(holes...).WithSensitive(secret).WithEnds(head, tail)
 	if first := strings.TrimSpace(text.String()); strings.HasPrefix(first, "{") || strings.HasPrefix(first, "[") {
 		if doc, err := value.ParseJSON(first); err == nil {
 			out = out.WithDocument(withHoles(doc, holes))
@@ -264,7 +266,9 @@ func withHoles(v plinth.Value, holes []plinth.Value) plinth.Value {
 			}
 		}
 		if len(hit) > 0 {
-			return open(hit...)
+			head, _, _ := strings.Cut(v.Str(), "\ue000")
+			tail := v.Str()[strings.LastIndex(v.Str(), "\ue001")+len("\ue001"):]
+			return open(hit...).WithEnds(head, tail)
 		}
 	case plinth.List:
 		list := make([]plinth.Value, v.Len())
