@@ -51,7 +51,7 @@ func run(schemas, rules, out string) error {
 
 // more are properties that the services document and the schemas lack: the SDKs that these were made from cut them.
 var more = map[string][]string{
-	"Microsoft.MachineLearningServices/workspaces": {"properties.publicNetworkAccess"},
+	"Microsoft.MachineLearningServices/workspaces": {"properties.managedNetwork{}", "properties.publicNetworkAccess"},
 	"Microsoft.MachineLearningServices/workspaces/computes": {
 		"properties.disableLocalAuth", "properties.properties.enableNodePublicIp", "properties.properties.scaleSettings.maxNodeCount",
 		"properties.properties.scaleSettings.minNodeCount", "properties.properties.vmSize",
