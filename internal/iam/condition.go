@@ -135,6 +135,9 @@ func newCondition(name, key string, values []text, variables bool) (*condition, 
 	var why []string
 	for i, v := range values {
 		shown[i] = v.shown
+		if !variables { // a leaf reads as in a policy that knows variables
+			shown[i] = strings.ReplaceAll(v.shown, "${", "${$}{")
+		}
 		if v.open != nil {
 			why = append(why, v.open.Because...)
 			c.values = append(c.values, wanted{text: v})

@@ -120,7 +120,7 @@ func decide(q *request, p *Policies) Answer {
 			scp = scp.And(d.layer(SCP, level))
 		}
 	}
-	if len(p.RCP) > 0 && !q.Principal.Linked && q.Action.obeysRCP() {
+	if len(p.RCP) > 0 && !q.Principal.Linked && q.Action.rcp {
 		for _, level := range p.RCP {
 			d.layer(RCP, level)
 		}
@@ -197,7 +197,7 @@ func (d *decision) layer(l Layer, of []*Policy) Formula {
 func (d *decision) note(l Layer, s *Statement, when Formula) {
 	if s.Allow {
 		if d.answer.Allows == nil {
-			d.answer.Allows = make([]Proof, 0, 4)
+			d.answer.Allows = make([]Proof, 0, 2)
 		}
 		d.answer.Allows = append(d.answer.Allows, Proof{l, s, when})
 		return

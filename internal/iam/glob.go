@@ -36,7 +36,7 @@ func globOf(s string) string {
 
 // literalOf turns a text that has no wildcards into a pattern that matches it alone.
 func literalOf(s string) string {
-	if !strings.ContainsAny(s, "\x00\x01") {
+	if strings.IndexByte(s, many) < 0 && strings.IndexByte(s, one) < 0 {
 		return s
 	}
 	return strings.Map(func(r rune) rune {

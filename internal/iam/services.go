@@ -37,6 +37,8 @@ type Action struct {
 	service string
 	text    string // in lower case: s3:getobject
 	all     *Services
+	// Two facts that every evaluation asks for.
+	everywhere, rcp bool
 }
 
 // LoadServices returns the embedded facts, which are unpacked when they are first asked for.
@@ -142,12 +144,14 @@ func (s *Services) Action(name string) Action {
 	if svc == nil {
 		return a
 	}
+	a.rcp = svc.rcp
 	from, to := svc.first, svc.last
 	for from < to {
 		mid := (from + to) / 2
 		switch c := strings.Compare(s.lowerName(mid), local); {
 		case c == 0:
 			a.id = mid + 1
+			a.everywhere = a.field(2) == ""
 			return a
 		case c < 0:
 			from = mid + 1
@@ -203,7 +207,7 @@ func (a Action) Level() string {
 }
 
 // Everywhere tells that the action is known and works on no resource type: only Resource * lets it.
-func (a Action) Everywhere() bool { return a.Known() && a.field(2) == "" }
+func (a Action) Everywhere() bool { return a.everywhere }
 
 // Resources returns the ARN templates of the resource types that the action works on, by type; a template holds ${Partition},
 // ${Region}, ${Account} and names. It is nil where nothing is known.
@@ -246,12 +250,6 @@ func (a Action) Needs() []string {
 		return nil
 	}
 	return strings.Split(a.field(4), ",")
-}
-
-// obeysRCP tells whether the action's service obeys resource control policies.
-func (a Action) obeysRCP() bool {
-	svc := a.all.find(a.service)
-	return svc != nil && svc.rcp
 }
 
 // each calls visit for the lines of one kind of the action's service, counted from 0.
