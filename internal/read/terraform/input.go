@@ -72,8 +72,8 @@ func (e *evaluation) has(file string) bool {
 	return err == nil && yes
 }
 
-// readVariables reads one variable file. Its values stand for themselves: no references, no functions.
-func (e *evaluation) readVariables(name string, data []byte) {
+// parseVariables parses one variable file; the body may be nil or hold only a part.
+func parseVariables(name string, data []byte) (*hclsyntax.Body, *expr.Source, []plinth.Problem) {
 	var body *hclsyntax.Body
 	var diags hcl.Diagnostics
 	if isJSON(name) {
@@ -88,7 +88,21 @@ func (e *evaluation) readVariables(name string, data []byte) {
 	src := expr.NewSource(name, data)
 	p := &parsed{path: name}
 	p.report(src, diags)
-	for _, x := range p.problems {
+	return body, src, p.problems
+}
+
+// checkVariables tells what is wrong with a variable file, whether some root module loads it by itself or not.
+func (l *loader) checkVariables(f plinth.File) {
+	_, _, problems := parseVariables(f.Path, f.Data)
+	for _, x := range problems {
+		l.problem(x)
+	}
+}
+
+// readVariables reads one variable file. Its values stand for themselves: no references, no functions.
+func (e *evaluation) readVariables(name string, data []byte) {
+	body, src, problems := parseVariables(name, data)
+	for _, x := range problems {
 		e.problem(x)
 	}
 	if body == nil {

@@ -66,6 +66,8 @@ func (l *loader) load(ctx context.Context) error {
 			l.manifest(f)
 		case isConfig(path.Base(f.Path)):
 			names = append(names, f.Path)
+		case isVariables(path.Base(f.Path)):
+			l.checkVariables(f)
 		}
 	}
 	for _, n := range names {
