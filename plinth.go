@@ -230,6 +230,22 @@ type Project struct {
 	FS     fs.FS  // the target; no path and no link in it leads out
 	Files  []File // the files that the reader wanted, sorted by path
 	Config *Config
+	// Modules fetches what the configuration names and the target does not hold; nil when nothing may be fetched.
+	Modules ModuleSource
+}
+
+// ModuleSource fetches Terraform modules. It is safe for concurrent use.
+type ModuleSource interface {
+	// Fetch returns the package that holds a module, and the module's folder in it ("." for the top). The source is an address as
+	// Terraform knows it, the constraint its version argument or "". One package is one pointer however often it is asked for.
+	// The error is a reason without the source.
+	Fetch(ctx context.Context, source, constraint string) (*ModulePackage, string, error)
+}
+
+// ModulePackage is what a remote module comes in.
+type ModulePackage struct {
+	Name string // a clean path that says what it is and in which version: NAMESPACE/NAME/PROVIDER@1.2.3; no other @ in it
+	FS   fs.FS  // its files; no path and no link in it leads out
 }
 
 // Reader turns files into resources.
