@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"path"
-	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -36,19 +35,13 @@ func (e *evaluation) readInputs() {
 }
 
 func (e *evaluation) variableFiles() []string {
-	var all, auto []string
+	var all []string
 	for _, n := range [...]string{"terraform.tfvars", "terraform.tfvars.json"} {
 		if n = path.Join(e.root, n); e.files[n] != nil {
 			all = append(all, n)
 		}
 	}
-	for n := range e.files {
-		if path.Dir(n) == e.root && (strings.HasSuffix(n, ".auto.tfvars") || strings.HasSuffix(n, ".auto.tfvars.json")) {
-			auto = append(auto, n)
-		}
-	}
-	sort.Strings(auto)
-	all = append(all, auto...)
+	all = append(all, e.auto[e.root]...)
 	if e.project.Config == nil {
 		return all
 	}

@@ -22,6 +22,7 @@ type loader struct {
 	funcs     function.Set
 	files     map[string][]byte
 	dirs      map[string][]string // configuration files by folder
+	auto      map[string][]string // variable files by folder that are read without being named, in order
 	modules   map[string]*module
 	manifests map[string]map[string]string // by root folder: call path to module folder
 
@@ -35,7 +36,7 @@ type loader struct {
 func newLoader(p *plinth.Project, to plinth.Sink) *loader {
 	return &loader{
 		project: p, sink: to, funcs: function.All(), files: map[string][]byte{}, dirs: map[string][]string{},
-		modules: map[string]*module{}, manifests: map[string]map[string]string{}, reported: map[plinth.Problem]bool{},
+		auto: map[string][]string{}, modules: map[string]*module{}, manifests: map[string]map[string]string{}, reported: map[plinth.Problem]bool{},
 	}
 }
 
@@ -66,6 +67,8 @@ func (l *loader) load(ctx context.Context) error {
 			l.manifest(f)
 		case isConfig(path.Base(f.Path)):
 			names = append(names, f.Path)
+		case strings.HasSuffix(f.Path, ".auto.tfvars"), strings.HasSuffix(f.Path, ".auto.tfvars.json"):
+			l.auto[path.Dir(f.Path)] = append(l.auto[path.Dir(f.Path)], f.Path) // files come sorted
 		case isVariables(path.Base(f.Path)):
 			l.checkVariables(f)
 		}
@@ -137,11 +140,12 @@ func installed(dir string) bool {
 
 // roots returns the folders that no other folder calls, sorted. Of folders that only call each other the first counts.
 func (l *loader) roots() []string {
-	called := map[string]bool{}
+	called, own := map[string]bool{}, map[string]bool{} // own: by modules that are not installed ones
 	for dir, m := range l.modules {
 		for _, c := range m.calls {
 			if c.local != "" && c.local != dir {
 				called[c.local] = true
+				own[c.local] = own[c.local] || !installed(dir)
 			}
 		}
 	}
@@ -168,7 +172,7 @@ func (l *loader) roots() []string {
 	}
 	for _, dir := range all {
 		if !reached[dir] {
-			if l.calledFrom(dir, all) {
+			if own[dir] { // what only an installed module calls is no root
 				roots = append(roots, dir)
 			}
 			l.reach(dir, reached)
@@ -176,18 +180,6 @@ func (l *loader) roots() []string {
 	}
 	sort.Strings(roots)
 	return roots
-}
-
-// calledFrom tells whether one of the folders calls dir: what only an installed module calls is no root.
-func (l *loader) calledFrom(dir string, from []string) bool {
-	for _, d := range from {
-		for _, c := range l.modules[d].calls {
-			if c.local == dir {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 func (l *loader) reach(dir string, reached map[string]bool) {
