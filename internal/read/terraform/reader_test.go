@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"testing"
+	"testing/fstest"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/readtest"
@@ -112,5 +113,55 @@ resource "aws_sqs_queue" "c" {}
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
+// TestVarFiles names variable files: below the root module that they are for, or below the target.
+func TestVarFiles(t *testing.T) {
+	files := fstest.MapFS{
+		"live/main.tf":          {Data: []byte("variable \"v\" { default = \"default\" }\nresource \"x\" \"live\" { v = var.v }\n")},
+		"test/main.tf":          {Data: []byte("variable \"v\" { default = \"default\" }\nresource \"x\" \"test\" { v = var.v }\n")},
+		"live/prod.tfvars":      {Data: []byte("v = \"prod\"\n")},
+		"live/terraform.tfvars": {Data: []byte("v = \"tfvars\"\n")},
+		"all.tfvars":            {Data: []byte("v = \"all\"\n")},
+	}
+	for _, c := range []struct {
+		vars       []string
+		live, test string
+		problems   int
+	}{
+		{nil, "tfvars", "default", 0},
+		{[]string{"prod.tfvars"}, "prod", "default", 0},
+		{[]string{"all.tfvars"}, "all", "all", 0},
+		{[]string{"all.tfvars", "prod.tfvars"}, "prod", "all", 0},
+		{[]string{"live/prod.tfvars"}, "prod", "prod", 0},
+	} {
+		p := &plinth.Project{FS: files, Config: &plinth.Config{Jobs: 2, VarFiles: c.vars}}
+		for name, f := range files {
+			p.Files = append(p.Files, plinth.File{Path: name, Data: f.Data})
+		}
+		to := &readtest.Recorder{}
+		if err := New().Read(t.Context(), p, to); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, r := range to.Resources {
+			v, _ := r.Source.Get("v")
+			got[r.Name] = v.Str()
+		}
+		if got["live"] != c.live || got["test"] != c.test || len(to.Problems) != c.problems {
+			t.Errorf("%v: %v, %v", c.vars, got, to.Problems)
+		}
+	}
+}
+
+// TestStops holds that a run ends soon after its context does.
+func TestStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	text := "resource \"x\" \"y\" {\n  count = 9999\n  v = [for i in range(1000) : i]\n}\n"
+	p := &plinth.Project{FS: fstest.MapFS{}, Files: []plinth.File{{Path: "main.tf", Data: []byte(text)}}}
+	if err := New().Read(ctx, p, &readtest.Recorder{}); err == nil {
+		t.Error("a run without time is read to its end")
 	}
 }
