@@ -184,7 +184,7 @@ func (d *decision) layer(l Layer, of []*Policy) Formula {
 			if s.Allow && let.Always() {
 				continue
 			}
-			if how, when := s.match(d.request, l); how != unnamed {
+			if _, when := s.match(d.request, l); !when.Never() {
 				if d.note(l, s, when); s.Allow {
 					let = let.Or(when)
 				}
@@ -212,7 +212,7 @@ func (d *decision) resourceSide(p *Policies) (let [itself + 1]Formula) {
 	if r := p.Resource; r != nil {
 		d.answer.Open = append(d.answer.Open, r.Open...)
 		for _, s := range r.Statements {
-			if how, when := s.match(d.request, Resource); how != unnamed {
+			if how, when := s.match(d.request, Resource); !when.Never() {
 				if d.note(Resource, s, when); s.Allow {
 					let[how] = let[how].Or(when)
 				}
@@ -238,6 +238,18 @@ func (d *decision) resourceSide(p *Policies) (let [itself + 1]Formula) {
 // match tells how the statement names the caller of a request that it is about, and under which conditions it is. Policies that
 // hang on a principal name it by that.
 func (s *Statement) match(q *request, l Layer) (naming, Formula) {
+	how, when := s.concerns(q, l)
+	if how == unnamed {
+		return unnamed, nil
+	}
+	if when = when.And(s.onResource(q, l)); when.Never() {
+		return unnamed, nil
+	}
+	return how, s.met(q.Context, when)
+}
+
+// concerns is the part of match that asks for the action and the caller.
+func (s *Statement) concerns(q *request, l Layer) (naming, Formula) {
 	when := s.actions.match(q.Action)
 	if s.notAction {
 		when = when.Not()
@@ -264,24 +276,23 @@ func (s *Statement) match(q *request, l Layer) (naming, Formula) {
 	case l == Resource:
 		return unnamed, nil
 	}
-	if when = when.And(s.onResource(q, l)); when.Never() {
-		return unnamed, nil
-	}
+	return how, when
+}
+
+// met narrows a formula to where the statement's conditions are met.
+func (s *Statement) met(c *Context, when Formula) Formula {
 	if !s.open.Always() {
 		when = when.And(s.open)
 	}
-	for _, c := range s.conditions {
-		truth, leaf := c.holds(q.Context)
+	for _, one := range s.conditions {
+		truth, leaf := one.holds(c)
 		if leaf != nil {
 			when = when.And(If(leaf))
 		} else if truth == value.False {
-			return unnamed, nil
+			return nil
 		}
 	}
-	if when.Never() {
-		return unnamed, nil
-	}
-	return how, when
+	return when
 }
 
 // onResource tells under which conditions the statement is about the request's resource.
