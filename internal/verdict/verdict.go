@@ -40,47 +40,75 @@ func Sort(findings []plinth.Finding) []plinth.Finding {
 	return out
 }
 
-// spot is where a rule said something.
-type spot struct {
-	rule, root, address string
-	at                  plinth.Location
-}
+// spot is what a rule said something about; where in it is a Location.
+type spot struct{ rule, root, address string }
 
-func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f), f.At} }
+func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f)} }
 
-// yield takes out the failing findings of rules that yield to another one that fails at the same place.
+// yield takes out the failing findings of rules that yield to another one that fails at the same place: at the same range, or at
+// one that holds it or lies in it. Their rules move to the finding that stays, also where that one is reached over several rules.
 func yield(list []plinth.Finding) []plinth.Finding {
-	at := map[spot]int{}
+	at := map[spot][]int{}
 	for i := range list {
 		if list[i].Verdict == plinth.Fail {
-			at[spotOf(&list[i], list[i].Rule.ID)] = i
+			s := spotOf(&list[i], list[i].Rule.ID)
+			at[s] = append(at[s], i)
 		}
 	}
-	gone := map[int]bool{}
+	stays := map[int]int{} // a finding that yielded → the one that it yielded to
 	for i := range list {
-		f := &list[i]
-		if f.Verdict != plinth.Fail {
-			continue
-		}
-		for _, id := range f.Rule.YieldsTo {
-			if k, ok := at[spotOf(f, id)]; ok && k != i && !gone[k] {
-				list[k].Also = append(list[k].Also, f.Rule)
-				list[k].Also = append(list[k].Also, f.Also...)
-				gone[i] = true
-				break
+		if list[i].Verdict == plinth.Fail {
+			if k, ok := winner(list, i, at, stays); ok {
+				list[k].Also = append(append(list[k].Also, list[i].Rule), list[i].Also...)
+				list[i].Also = nil
+				stays[i] = k
 			}
 		}
 	}
-	if len(gone) == 0 {
+	if len(stays) == 0 {
 		return list
 	}
 	out := list[:0]
 	for i := range list {
-		if !gone[i] {
+		if _, gone := stays[i]; !gone {
 			out = append(out, list[i])
 		}
 	}
 	return out
+}
+
+// winner finds the finding that stays in place of the i-th: of the first rule that it yields to, the one at the very place before
+// one around or inside it.
+func winner(list []plinth.Finding, i int, at map[spot][]int, stays map[int]int) (int, bool) {
+	f := &list[i]
+	for _, id := range f.Rule.YieldsTo {
+		found := -1
+		for _, k := range at[spotOf(f, id)] {
+			switch {
+			case list[k].At == f.At:
+				found = k
+			case found < 0 && (holds(list[k].At, f.At) || holds(f.At, list[k].At)):
+				found = k
+			}
+		}
+		for next, ok := found, found >= 0; ok; next, ok = stays[next] {
+			found = next
+		}
+		if found >= 0 && found != i {
+			return found, true
+		}
+	}
+	return 0, false
+}
+
+// holds tells whether b lies in a.
+func holds(a, b plinth.Location) bool {
+	if a.Path != b.Path || a.Line == 0 || b.Line == 0 {
+		return false
+	}
+	starts := a.Line < b.Line || a.Line == b.Line && a.Col <= b.Col
+	ends := a.EndLine > b.EndLine || a.EndLine == b.EndLine && a.EndCol >= b.EndCol
+	return starts && ends
 }
 
 func identity(f *plinth.Finding) string {

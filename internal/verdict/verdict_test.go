@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/plinthsec/plinth"
@@ -88,6 +89,37 @@ func TestYield(t *testing.T) {
 		}
 		if got := fmt.Sprint(f.Aliases()); got != want {
 			t.Errorf("%s %s answers to %s, want %s", f.Rule.ID, f.Decl.Address, got, want)
+		}
+	}
+}
+
+func TestYieldPlaces(t *testing.T) {
+	every := &plinth.Rule{ID: "r-every", Severity: plinth.Critical}
+	wide := &plinth.Rule{ID: "r-wide", Severity: plinth.High, YieldsTo: []string{"r-every"}}
+	narrow := &plinth.Rule{ID: "r-narrow", Severity: plinth.Medium, Aliases: []string{"X3"}, YieldsTo: []string{"r-none", "r-wide"}}
+	at := func(r *plinth.Rule, line, end int32) plinth.Finding {
+		f := finding("dev", "a.b", "Ingress", line)
+		f.Rule, f.At.Col, f.At.EndLine, f.At.EndCol = r, 1, end, 9
+		return f
+	}
+	for _, tc := range []struct {
+		name string
+		list []plinth.Finding
+		want string
+	}{
+		{"over another rule", []plinth.Finding{at(every, 3, 5), at(wide, 3, 5), at(narrow, 3, 5)}, "r-every [r-wide r-narrow X3]"},
+		{"inside", []plinth.Finding{at(wide, 3, 5), at(narrow, 4, 4)}, "r-wide [r-narrow X3]"},
+		{"around", []plinth.Finding{at(wide, 4, 4), at(narrow, 3, 5)}, "r-wide [r-narrow X3]"},
+		{"the very place first", []plinth.Finding{at(wide, 3, 9), at(wide, 4, 4), at(narrow, 4, 4)}, "r-wide [] r-wide [r-narrow X3]"},
+		{"beside", []plinth.Finding{at(wide, 6, 7), at(narrow, 3, 5)}, "r-wide [] r-narrow [X3]"},
+		{"the middle one alone", []plinth.Finding{at(every, 3, 3), at(narrow, 3, 3)}, "r-every [] r-narrow [X3]"},
+	} {
+		var got []string
+		for _, f := range Sort(tc.list) {
+			got = append(got, f.Rule.ID, fmt.Sprint(f.Aliases()))
+		}
+		if s := strings.Join(got, " "); s != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, s, tc.want)
 		}
 	}
 }
