@@ -176,7 +176,7 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set, c), Progress: p.show}
+		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set, c), Progress: p.show, Today: time.Now().Format(time.DateOnly)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {

@@ -36,6 +36,7 @@ type Run struct {
 	Readers  []plinth.Reader
 	Engines  []Engine
 	Progress Progress // may be nil
+	Today    string   // YYYY-MM-DD: suppressions that ended before do not count
 }
 
 // Result is what one target gave.
@@ -80,6 +81,9 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 		return nil, err
 	}
 	res.Findings = verdict.Sort(within(t, c.findings))
+	if !r.Config.IgnoreRepo {
+		verdict.Suppress(res.Findings, t.Read, r.Today, c.Problem)
+	}
 	res.Problems = sortProblems(c.problems)
 	return res, ctx.Err()
 }
