@@ -220,10 +220,9 @@ func (f *Fetcher) follow(ctx context.Context, from *url.URL, to string, hops int
 		if err != nil {
 			return entry{}, fmt.Errorf("%s names %.200q, which is no address", bare(from), to)
 		}
-		if dir != "" {
-			u.Path += "//" + dir
-		}
-		to = u.String()
+		query := u.RawQuery
+		u.RawQuery, u.ForceQuery = "", false
+		to = u.String() + "//" + dir + "?" + query
 	}
 	a, err := parse(to)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // defaultRegistry is the host of registry addresses that name none.
@@ -51,8 +52,8 @@ func parse(source string) (address, error) {
 	if len(source) > maxSource {
 		return address{}, fmt.Errorf("the source has more than %d bytes", maxSource)
 	}
-	if strings.ContainsFunc(source, unicode.IsControl) {
-		return address{}, errors.New("the source has control characters")
+	if strings.ContainsFunc(source, unicode.IsControl) || !utf8.ValidString(source) {
+		return address{}, errors.New("the source has control characters or is no text")
 	}
 	source = strings.TrimSpace(source)
 	slashed := strings.ReplaceAll(source, `\`, "/")

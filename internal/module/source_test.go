@@ -92,6 +92,7 @@ func TestParseRefuses(t *testing.T) {
 		"github.com/acme/network/aws/x":          "github.com/ORG/REPO",
 		"a b":                                    "no address that Terraform knows",
 		"https://user:hunter2@exa mple.com/x":    "no address",
+		"acme/network/aws//\x80":                 "is no text",
 		"acme/network/aws\n":                     "control characters",
 		"https://example.com/x?checksum=md5:00":  "sha256:HEX",
 		strings.Repeat("a", maxSource+1):         "more than 4096 bytes",
