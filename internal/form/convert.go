@@ -75,6 +75,7 @@ func buildConverters() map[string]converter {
 		"index":   {args: -1, do: index},
 		"const":   {args: 1, do: constant},
 		"some":    {do: some},
+		"as":      {args: 1, do: as},
 		"present": {do: func(v plinth.Value, _ conv) []plinth.Value { return one(like(plinth.BoolOf(true), v)) }},
 		"exists":  {args: 2, do: func(v plinth.Value, c conv) []plinth.Value { return one(like(plinth.StringOf(c.args[0]), v)) }},
 		"seconds": {do: scalar(func(s string, _ conv) plinth.Value { return plinth.StringOf(strings.TrimSuffix(s, "s") + "s") })},
@@ -272,6 +273,9 @@ func securityRules(v plinth.Value, _ conv) []plinth.Value {
 		from, ok := v.Get(source[0])
 		if !ok || from.IsNull() {
 			continue
+		}
+		if from.Kind() == plinth.String && strings.Contains(from.Str(), ",") { // as modules take them
+			from = split(from, conv{args: []string{","}})[0]
 		}
 		if from.Kind() != plinth.List {
 			add(source[1], from)

@@ -21,7 +21,7 @@ func Complete(resources []*plinth.Resource, problem func(plinth.Problem)) []*pli
 		problem(plinth.Problem{Kind: plinth.Internal, Text: "mapping tables: " + err.Error()})
 		return resources
 	}
-	c := &completion{tables: t, problem: problem, byAddress: map[place][]*item{}, byName: map[name][]*item{}, externals: map[string]*item{}, faulty: map[string]bool{}}
+	c := &completion{tables: t, problem: problem, byAddress: map[place][]*item{}, byName: map[name][]*item{}, externals: map[string]*item{}, faulty: map[string]bool{}, inside: modulesInside(resources)}
 	for _, r := range resources {
 		c.begin(r)
 	}
@@ -59,6 +59,7 @@ type completion struct {
 	externals map[string]*item
 	extOrder  []string
 	faulty    map[string]bool
+	inside    map[place]bool // module calls whose code is there
 }
 
 func (c *completion) entry(tf string) *entry {
@@ -91,6 +92,9 @@ func (c *completion) begin(r *plinth.Resource) {
 			r.Props = c.tables.withDefaults(r)
 		}
 		c.plain = append(c.plain, r)
+		if fromSource && tf == "module" {
+			c.moduleCall(r)
+		}
 		return
 	}
 	it := &item{r: r, entry: e, props: &node{}}

@@ -108,3 +108,8 @@ func some(v plinth.Value, _ conv) []plinth.Value {
 	}
 	return one(v)
 }
+
+// as puts a value into an object of its own.
+func as(v plinth.Value, c conv) []plinth.Value {
+	return one(plinth.MapOf([]plinth.Field{{Key: c.args[0], Value: v}}).WithOrigin(v.Origin()))
+}

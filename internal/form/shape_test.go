@@ -97,3 +97,36 @@ func TestPartsOfTwoTypes(t *testing.T) {
 		}
 	}
 }
+
+func TestModuleCalls(t *testing.T) {
+	call := func(source string) *plinth.Resource {
+		return resource(t, "module", "module.logs", `{"source":"`+source+`","bucket":"b","versioning":{"enabled":true}}`)
+	}
+	inside := resource(t, "aws_sqs_queue", "module.logs.aws_sqs_queue.q", `{}`)
+	for _, tc := range []struct {
+		source string
+		beside []*plinth.Resource
+		want   int
+	}{
+		{"terraform-aws-modules/s3-bucket/aws", nil, 1},
+		{"registry.terraform.io/terraform-aws-modules/s3-bucket/aws", nil, 1},
+		{"git::https://github.com/terraform-aws-modules/terraform-aws-s3-bucket.git?ref=v4.1.0", nil, 1},
+		{"terraform-aws-modules/s3-bucket/aws//modules/object", nil, 0},
+		{"./s3-bucket", nil, 0},
+		{"terraform-aws-modules/s3-bucket/aws", []*plinth.Resource{inside}, 0},
+	} {
+		n := 0
+		for _, r := range Complete(append(tc.beside, call(tc.source)), func(p plinth.Problem) { t.Error(p.Text) }) {
+			if r.Type != "AWS::S3::Bucket" {
+				continue
+			}
+			n++
+			if got := r.Props.String(); r.Decl.Address != "module.logs" || !strings.Contains(got, `Status: "Enabled"`) {
+				t.Errorf("%s: %s %s", tc.source, r.Decl.Address, got)
+			}
+		}
+		if n != tc.want {
+			t.Errorf("%s: %d buckets, want %d", tc.source, n, tc.want)
+		}
+	}
+}
