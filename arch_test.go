@@ -38,6 +38,9 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/read/terraform", "internal/read/terraform/function", "functions of the language"},
 	{"internal/read/terraform/expr", "internal/read/terraform/function", "an expression calls functions"},
 	{"internal/read/plan", "internal/read/terraform/function", "conversions of a plan's values"},
+	{"internal/iam/rbac", "internal/iam", "formulas of conditions"},
+	{"internal/iam/google", "internal/iam", "formulas of conditions, embedded roles"},
+	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},
 }
 
 // owners are the modules that one room has adopted: only it, and rooms below it, may import them.

@@ -11,9 +11,11 @@ const (
 	one  = '\x01' // ? in the policy: one character
 )
 
-// maxGlob bounds a pattern and a text that are compared: matching two patterns costs the product of their lengths. The longest ARN
-// of a provider has 2,048 bytes.
-const maxGlob = 4096
+// Matching costs the product of the lengths at worst. The longest ARN of a provider has 2,048 bytes.
+const (
+	maxGlob    = 4096
+	maxOverlap = 1 << 20 // of the product, where two patterns are compared
+)
 
 // globOf turns the text of a policy, where * and ? are wildcards, into a pattern. Repeated stars fold into one, and ? moves in
 // front of a star beside it, so that equal languages mostly have equal patterns.
@@ -84,7 +86,7 @@ func plainGlob(pattern string) bool {
 // is matched: a star of the text is swallowed by a star only.
 func glob(pattern, s string) bool {
 	if len(pattern) > maxGlob || len(s) > maxGlob {
-		return pattern == string(rune(many))
+		return pattern == s || pattern == string(rune(many))
 	}
 	i, j := 0, 0
 	for i < len(pattern) && j < len(s) && pattern[i] == s[j] && pattern[i] > one {
@@ -140,7 +142,7 @@ func overlap(a, b string) bool {
 			return false
 		}
 	}
-	if len(a) > maxGlob || len(b) > maxGlob {
+	if len(a)*len(b) > maxOverlap {
 		return true // no proof that they are apart
 	}
 	// rows[j]: a[i:] and b[j:] have a text in common.

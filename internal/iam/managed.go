@@ -46,3 +46,16 @@ func Managed(arn string) (plinth.Value, bool) {
 	}
 	return plinth.Value{}, false
 }
+
+//go:embed data/azure.txt.gz
+var packedAzure []byte
+
+//go:embed data/google.txt.gz
+var packedGoogle []byte
+
+// AzureRoles returns the text of the built-in roles of Azure, in the form that data/README.md tells. It is unpacked on each call.
+func AzureRoles() (string, error) { return unpack(packedAzure) }
+
+// GoogleRoles returns the text of the predefined roles of Google Cloud, in the form that data/README.md tells. It is unpacked on each
+// call.
+func GoogleRoles() (string, error) { return unpack(packedGoogle) }
