@@ -74,11 +74,13 @@ func (c *moduleCall) expand() {
 func (in *instance) find(c *call) (*module, string) {
 	dir := c.local
 	if dir == "" {
-		dir = in.installedAt(c)
+		if dir = in.installedAt(c); dir == "" {
+			dir = in.remote.found[c].dir
+		}
 	}
 	m := in.loader.modules[dir]
 	if dir == "" || m == nil {
-		in.problem(plinth.Problem{Kind: plinth.NotDownloaded, At: c.block.header, Text: missingText(c)})
+		in.problem(plinth.Problem{Kind: plinth.NotDownloaded, At: c.block.header, Text: in.missingText(c)})
 		return nil, dir
 	}
 	for up := in; up != nil; up = up.parent {
@@ -92,22 +94,6 @@ func (in *instance) find(c *call) (*module, string) {
 		return nil, dir
 	}
 	return m, dir
-}
-
-func missingText(c *call) string {
-	source := c.source
-	if source == "" {
-		source = "a source that is not known"
-	}
-	if a := c.block.attr("version"); a != nil {
-		if v, ok := expr.IsConstant(a.value); ok && v.Str() != "" {
-			source += " " + v.Str()
-		}
-	}
-	if c.local != "" {
-		return fmt.Sprintf("module %q: folder %s has no Terraform files in the target", c.name, source)
-	}
-	return fmt.Sprintf("module %q: %s is not in the target; run terraform init before, and it is read from .terraform/modules", c.name, source)
 }
 
 // installedAt finds a module that terraform init has fetched, or a folder named without ./ in front.

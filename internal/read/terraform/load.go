@@ -25,6 +25,7 @@ type loader struct {
 	auto      map[string][]string // variable files by folder that are read without being named, in order
 	modules   map[string]*module
 	manifests map[string]map[string]string // by root folder: call path to module folder
+	remote    remote
 
 	resources atomic.Int64 // evaluated so far
 	instances atomic.Int64 // of modules
@@ -57,7 +58,7 @@ func (l *loader) problem(p plinth.Problem) {
 	}
 }
 
-// load parses all files and makes the modules.
+// load parses all files, makes the modules and fetches those that are missing, where that is allowed.
 func (l *loader) load(ctx context.Context) error {
 	var names []string
 	for _, f := range l.project.Files {
@@ -79,30 +80,40 @@ func (l *loader) load(ctx context.Context) error {
 			l.dirs[dir] = append(l.dirs[dir], n)
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(l.jobs())
 	var mu sync.Mutex
-	for dir, names := range l.dirs {
+	for dir := range l.dirs {
 		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
+			if err := group.Err(); err != nil {
 				return err
 			}
-			sort.Strings(names)
-			files := make([]*parsed, len(names))
-			for i, n := range names {
-				files[i] = parseFile(n, l.files[n], l.funcs)
-			}
-			m := makeModule(dir, files)
-			for _, p := range m.problems {
-				l.problem(p)
-			}
+			m := l.parseFolder(dir)
 			mu.Lock()
 			defer mu.Unlock()
 			l.modules[dir] = m
 			return nil
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return l.fetch(ctx)
+}
+
+// parseFolder makes the module of a folder.
+func (l *loader) parseFolder(dir string) *module {
+	names := l.dirs[dir]
+	sort.Strings(names)
+	files := make([]*parsed, len(names))
+	for i, n := range names {
+		files[i] = parseFile(n, l.files[n], l.funcs)
+	}
+	m := makeModule(dir, files)
+	for _, p := range m.problems {
+		l.problem(p)
+	}
+	return m
 }
 
 // beaten tells whether OpenTofu reads another file instead: x.tofu stands for x.tf.
@@ -158,7 +169,7 @@ func (l *loader) roots() []string {
 	}
 	var all, roots []string
 	for dir := range l.modules {
-		if !installed(dir) {
+		if !installed(dir) && !l.inPackage(dir) {
 			all = append(all, dir)
 		}
 	}
