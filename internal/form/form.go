@@ -82,6 +82,9 @@ func (c *completion) begin(r *plinth.Resource) {
 	if fromSource && r.Data {
 		r.Type, r.Props = "data:"+tf, r.Source
 		c.plain = append(c.plain, r)
+		if tf == "module" {
+			c.moduleCall(r)
+		}
 		return
 	}
 	e := c.entry(tf)
@@ -92,9 +95,6 @@ func (c *completion) begin(r *plinth.Resource) {
 			r.Props = c.tables.withDefaults(r)
 		}
 		c.plain = append(c.plain, r)
-		if fromSource && tf == "module" {
-			c.moduleCall(r)
-		}
 		return
 	}
 	it := &item{r: r, entry: e, props: &node{}}

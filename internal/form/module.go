@@ -38,7 +38,7 @@ func (c *completion) moduleCall(r *plinth.Resource) {
 	}
 	made := *r
 	made.ID += plinth.ID("/" + e.Into)
-	made.Type = e.Into
+	made.Type, made.Data = e.Into, false
 	it := &item{r: &made, entry: e, props: &node{}}
 	it.run(e.lines, fill(r.Source, e.defaults, e.before, r), r.Decl)
 	c.items = append(c.items, it)

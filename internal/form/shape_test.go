@@ -100,7 +100,9 @@ func TestPartsOfTwoTypes(t *testing.T) {
 
 func TestModuleCalls(t *testing.T) {
 	call := func(source string) *plinth.Resource {
-		return resource(t, "module", "module.logs", `{"source":"`+source+`","bucket":"b","versioning":{"enabled":true}}`)
+		r := resource(t, "module", "module.logs", `{"source":"`+source+`","bucket":"b","versioning":{"enabled":true}}`)
+		r.Data = true
+		return r
 	}
 	inside := resource(t, "aws_sqs_queue", "module.logs.aws_sqs_queue.q", `{}`)
 	for _, tc := range []struct {
