@@ -13,6 +13,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/value"
+	"github.com/plinthsec/plinth/internal/verdict"
 )
 
 const maxBatch = 256 << 20 // bytes of standard input: a batch is held in memory
@@ -37,17 +38,24 @@ context lacks. bucket may hold restrict_public_buckets, ignore_public_acls, buck
 permission, object.
 
 An answer is Allowed, ImplicitlyDenied or ExplicitlyDenied. In symbolic mode Allowed may rest on conditions, of which one list must
-hold as a whole; none means that it holds in any case.`,
+hold as a whole; none means that it holds in any case. A question that cannot be read has the result Error, and the exit code is 3.`,
 		Example: "  plinth iam eval -o json < questions.json",
 		RunE: func(*cobra.Command, []string) error {
 			if format != "table" && format != "json" {
 				return faultf("-o takes table or json, not %q%s", format, value.Hint(format, []string{"table", "json"}))
 			}
-			answers, err := evaluate(s.In)
+			answers, broken, err := evaluate(s.In)
 			if err != nil {
 				return err
 			}
-			return writeAnswers(s.Out, format, answers)
+			if err := writeAnswers(s.Out, format, answers); err != nil {
+				return err
+			}
+			if broken > 0 {
+				fmt.Fprintf(s.Err, "plinth: %d of %d questions could not be read\n", broken, len(answers))
+				return exit(verdict.Incomplete)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
@@ -71,36 +79,37 @@ type question struct {
 	problems []string
 }
 
-func evaluate(in io.Reader) ([]answer, error) {
+// evaluate answers the questions of a batch and counts those that cannot be read.
+func evaluate(in io.Reader) (answers []answer, broken int, err error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxBatch+1))
 	if err != nil {
-		return nil, fmt.Errorf("read standard input: %w", err)
+		return nil, 0, fmt.Errorf("read standard input: %w", err)
 	}
 	if len(text) > maxBatch {
-		return nil, faultf("standard input is longer than 256 MiB")
+		return nil, 0, faultf("standard input is longer than 256 MiB")
 	}
 	batch, err := value.ParseJSON(string(text))
 	if err != nil {
-		return nil, faultf("standard input is no JSON: %s", err)
+		return nil, 0, faultf("standard input is no JSON: %s", err)
 	}
 	if batch.Kind() != plinth.List {
-		return nil, faultf("standard input is a %s; a list of questions is needed", batch.Kind())
+		return nil, 0, faultf("standard input is a %s; a list of questions is needed", batch.Kind())
 	}
 	services, err := iam.LoadServices()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	compiler := iam.NewCompiler(services)
-	answers := make([]answer, 0, batch.Len())
-	for i, v := range batch.List() {
+	for _, v := range batch.List() {
 		q := &question{value: v, compiler: compiler}
 		a, err := q.answer()
 		if err != nil {
-			return nil, faultf("question %d (%s): %s", i+1, q.get("id").Str(), err)
+			broken++
+			a = answer{ID: q.get("id").Str(), Result: "Error", BlockedBy: []string{}, DecidedBy: []string{}, Conditions: [][]string{}, Problems: []string{err.Error()}}
 		}
 		answers = append(answers, a)
 	}
-	return answers, nil
+	return answers, broken, nil
 }
 
 func (q *question) get(keys ...string) plinth.Value {
@@ -271,6 +280,9 @@ func (q *question) bucket() *iam.Bucket {
 func writeAnswers(out io.Writer, format string, answers []answer) error {
 	var b bytes.Buffer
 	if format == "json" {
+		if answers == nil {
+			answers = []answer{}
+		}
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", " ")

@@ -167,7 +167,7 @@ func (w *who) names(p *Principal) naming {
 			return itself
 		}
 	case whoFederated:
-		if p.Kind == Federated && (p.ARN == w.text || strings.HasSuffix(p.ARN, ":oidc-provider/"+w.text)) {
+		if p.ARN == w.text || p.Kind == Federated && strings.HasSuffix(p.ARN, ":oidc-provider/"+w.text) { // accounts.google.com has no ARN
 			return itself
 		}
 	case whoARN:
