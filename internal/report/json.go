@@ -210,7 +210,7 @@ type jsonResource struct {
 func writeResources(w io.Writer, r *Report, _ Options) error {
 	list := []jsonResource{}
 	for _, res := range r.Resources {
-		if res.External || res.Hung || res.Type == "data:module" {
+		if res.External || res.Hung || res.Decl.Type == "module" {
 			continue
 		}
 		j := jsonResource{
