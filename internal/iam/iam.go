@@ -78,10 +78,10 @@ type Answer struct {
 	// When is what must hold for Allowed; it never holds for the other results. In a strict context it always holds, or it rests on
 	// something unknown in the policies.
 	When    Formula
-	Allows  []Proof // what lets it, or would if nothing else stood in the way
-	Denies  []Proof // what forbids it
-	Blocked []Layer // the layers that let nothing through or forbid it, where the result is not Allowed
-	Open    []string
+	Allows  []Proof  // what lets it, or would if nothing else stood in the way
+	Denies  []Proof  // what forbids it
+	Blocked []Layer  // the layers that let nothing through or forbid it, where the result is not Allowed
+	Open    []string // root causes of statements that are not known at all and that no part of the answer counts
 }
 
 // request is a Request made ready.

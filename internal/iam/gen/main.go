@@ -17,24 +17,34 @@ import (
 	"strings"
 )
 
+// tables are the files that are written, each from one file of facts.
+var tables = []struct {
+	facts, name string
+	write       func(*bytes.Buffer, []byte) error
+}{
+	{"aws.json.gz", "services.txt.gz", services},
+	{"aws-managed-policies.json.gz", "managed.txt.gz", managed},
+	{"azure-roles.json.gz", "azure.txt.gz", azure},
+	{"gcp-roles.json.gz", "google.txt.gz", google},
+}
+
 func main() {
 	from := flag.String("from", "", "folder with the facts")
 	out := flag.String("out", "data", "folder to write to")
 	flag.Parse()
-	for _, table := range []struct {
-		facts, name string
-		write       func(*bytes.Buffer, []byte) error
-	}{
-		{"aws.json.gz", "services.txt.gz", services},
-		{"aws-managed-policies.json.gz", "managed.txt.gz", managed},
-		{"azure-roles.json.gz", "azure.txt.gz", azure},
-		{"gcp-roles.json.gz", "google.txt.gz", google},
-	} {
-		if err := run(filepath.Join(*from, table.facts), filepath.Join(*out, table.name), table.write); err != nil {
-			fmt.Fprintln(os.Stderr, "gen:", err)
-			os.Exit(1)
+	if err := generate(*from, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func generate(from, out string) error {
+	for _, t := range tables {
+		if err := run(filepath.Join(from, t.facts), filepath.Join(out, t.name), t.write); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func run(facts, name string, write func(*bytes.Buffer, []byte) error) error {
