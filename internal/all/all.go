@@ -2,8 +2,12 @@
 package all
 
 import (
+	"path/filepath"
+	"slices"
+
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/read/arm"
 	"github.com/plinthsec/plinth/internal/read/cloudformation"
 	"github.com/plinthsec/plinth/internal/read/dockerfile"
@@ -20,15 +24,32 @@ func Readers() []plinth.Reader {
 	return []plinth.Reader{arm.New(), cloudformation.New(), dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
 }
 
-// Engines returns all engines with the rules that they are to run and what they are told, sorted by name.
-func Engines(set *rule.Set, c *plinth.Config) []scan.Engine {
+// Engines returns all engines with the rules that they are to run and what they are told, sorted by name. An engine of files
+// without rules is left out: it would have every file read for nothing.
+func Engines(set *rule.Set, secrets *secret.Set, c *plinth.Config) []scan.Engine {
 	m := misconfig.New(set)
 	m.PodSecurity = c.PodSecurity
-	return []scan.Engine{m}
+	out := []scan.Engine{m}
+	if secrets != nil && secrets.Len() > 0 {
+		s := secret.New(secrets)
+		s.Plain = c.IgnoreRepo
+		out = append(out, s)
+	}
+	return out
 }
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
-func EngineNames() []string { return []string{misconfig.Name} }
+func EngineNames() []string { return []string{misconfig.Name, secret.Name} }
 
-// Rules loads the embedded rules and those of the folders.
-func Rules(dirs []string) (*rule.Set, error) { return rule.Load(rules.FS, dirs...) }
+// Rules loads the embedded rules for resources and those of the folders.
+func Rules(dirs []string) (*rule.Set, error) { return rule.Load(rules.FS, folders(dirs)...) }
+
+// Secrets loads the embedded rules for secrets and those of the folders.
+func Secrets(dirs []string) (*secret.Set, error) {
+	return secret.Load(rules.Secrets(), folders(dirs)...)
+}
+
+// folders leaves out single files, which are in the form of a peer.
+func folders(list []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(p string) bool { return filepath.Ext(p) == ".toml" })
+}

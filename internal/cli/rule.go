@@ -16,6 +16,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
@@ -71,14 +72,19 @@ func ruleList(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			secrets, err := secretRules(dirs)
+			if err != nil {
+				return err
+			}
+			all := listed(list, secrets)
 			if provider != "" {
-				list = ofProvider(list, provider)
+				all = ofProvider(all, provider)
 			}
 			switch format {
 			case "json":
-				return listJSON(s.Out, list)
+				return listJSON(s.Out, all)
 			case "table":
-				return listTable(s, list)
+				return listTable(s, all)
 			}
 			return faultf("rule list prints table or json, not %q%s", format, value.Hint(format, []string{"table", "json"}))
 		},
@@ -94,8 +100,41 @@ func ruleList(s Streams) *cobra.Command {
 	return cmd
 }
 
-func ofProvider(list []*rule.Rule, provider string) []*rule.Rule {
-	var out []*rule.Rule
+// secretRules loads the embedded rules for secrets and those of --rules.
+func secretRules(dirs []string) ([]*secret.Rule, error) {
+	set, err := all.Secrets(dirs)
+	if err != nil {
+		return nil, fault{err}
+	}
+	var faults secret.Faults
+	list := set.All(func(p plinth.Problem) { faults = append(faults, p) })
+	if len(faults) > 0 {
+		return nil, fault{faults}
+	}
+	return list, nil
+}
+
+// listed joins the rules of all engines, sorted by id.
+func listed(list []*rule.Rule, secrets []*secret.Rule) []listedRule {
+	var out []listedRule
+	for _, r := range list {
+		out = append(out, listedRule{&r.Rule, r.On})
+	}
+	for _, r := range secrets {
+		out = append(out, listedRule{&r.Rule, []string{}})
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].ID < out[j].ID })
+	return out
+}
+
+// listedRule is a rule of any engine; on are the types of resources that it is for.
+type listedRule struct {
+	*plinth.Rule
+	on []string
+}
+
+func ofProvider(list []listedRule, provider string) []listedRule {
+	var out []listedRule
 	for _, r := range list {
 		if strings.HasPrefix(r.ID, provider+"-") {
 			out = append(out, r)
@@ -115,10 +154,10 @@ type jsonRule struct {
 	Controls []string `json:"controls"`
 }
 
-func listJSON(w io.Writer, list []*rule.Rule) error {
+func listJSON(w io.Writer, list []listedRule) error {
 	out := []jsonRule{}
 	for _, r := range list {
-		out = append(out, jsonRule{r.ID, r.Engine, some(r.Aliases), r.Title, r.Severity.String(), r.On, some(r.CWE), some(r.Controls)})
+		out = append(out, jsonRule{r.ID, r.Engine, some(r.Aliases), r.Title, r.Severity.String(), r.on, some(r.CWE), some(r.Controls)})
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -133,7 +172,7 @@ func some(list []string) []string {
 	return list
 }
 
-func listTable(s Streams, list []*rule.Rule) error {
+func listTable(s Streams, list []listedRule) error {
 	columns := width(s)
 	for _, r := range list {
 		line := fmt.Sprintf("%-8s  %-40s  %s", r.Severity, r.ID, r.Title)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
@@ -172,11 +174,11 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 		if err != nil {
 			return nil, fault{err}
 		}
-		set, err := loadRules(c)
+		set, secrets, err := loadRules(c)
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: all.Readers(), Engines: all.Engines(set, c), Progress: p.show, Today: time.Now().Format(time.DateOnly)}
+		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -192,8 +194,10 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 			rep.FailOn, rep.NoGate = c.FailOn, c.FailOnNothing
 		}
 	}
-	for _, e := range all.Engines(nil, fresh()) {
-		rep.Engines = append(rep.Engines, engines[e.Name()])
+	for _, name := range all.EngineNames() {
+		if e, ok := engines[name]; ok {
+			rep.Engines = append(rep.Engines, e)
+		}
 	}
 	return rep, nil
 }
@@ -245,12 +249,37 @@ func sources(targets []*tree.Tree) func(target, path string) ([]byte, error) {
 }
 
 // loadRules loads the embedded rules and those of the configuration, and leaves out what was not asked for.
-func loadRules(c *plinth.Config) (*rule.Set, error) {
+func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	set, err := all.Rules(c.RuleDirs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return set.Select(c.Only, c.Skip, all.EngineNames())
+	if len(c.Only) == 0 && len(c.Skip) == 0 { // secrets are looked for when somebody asks
+		return set, nil, nil
+	}
+	secrets, err := all.Secrets(c.RuleDirs)
+	if err != nil {
+		return nil, nil, err
+	}
+	foreign := all.EngineNames()
+	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
+		if secrets.Knows(name) && !set.Knows(name) {
+			foreign = append(foreign, name)
+		}
+	}
+	set, err = set.Select(c.Only, c.Skip, foreign)
+	if len(c.Only) == 0 {
+		return set, nil, err
+	}
+	return set, secrets.Select(c.Only, c.Skip), err
+}
+
+// readers are those that the engines need: none, where nothing is asked of resources.
+func readers(set *rule.Set, f *scanFlags) []plinth.Reader {
+	if set.Len() == 0 && !slices.ContainsFunc(f.outputs, func(o string) bool { return strings.HasPrefix(o, "resources") }) {
+		return nil
+	}
+	return all.Readers()
 }
 
 func write(s Streams, f *scanFlags, outs []output, rep *report.Report) error {

@@ -111,7 +111,9 @@ func scan(fsys fs.FS, prefix string, envs *environments) ([]*entry, error) {
 		if err != nil {
 			return err
 		}
-		out = append(out, newEntry(path.Join(prefix, p), string(data), envs))
+		if text := string(data); !strings.Contains(text, "\nfind:") { // a rule for secrets
+			out = append(out, newEntry(path.Join(prefix, p), text, envs))
+		}
 		return nil
 	})
 	return out, err
@@ -200,6 +202,14 @@ func (s *Set) Find(name string) *Rule {
 	}
 	r, _ := e.load()
 	return r
+}
+
+// Knows tells whether a name is the id or an alias of a rule, or a pattern that an id matches.
+func (s *Set) Knows(name string) bool {
+	if s.byName()[strings.ToLower(name)] != nil {
+		return true
+	}
+	return slices.ContainsFunc(s.entries, func(e *entry) bool { ok, err := path.Match(name, e.id); return ok && err == nil })
 }
 
 // Nearest returns the id or alias most like a name, "" where none is.

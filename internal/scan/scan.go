@@ -27,6 +27,13 @@ type Engine interface {
 	Check(ctx context.Context, g *graph.Graph, jobs int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error)
 }
 
+// FileEngine is an engine that looks at the texts of files, whatever they are. File is called for every file of the target before
+// Check, from several goroutines; it keeps and changes nothing of data.
+type FileEngine interface {
+	Engine
+	File(path string, data []byte, problem func(plinth.Problem))
+}
+
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
 
@@ -60,7 +67,7 @@ type Files struct {
 func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	c := &collector{}
 	res := &Result{Tree: t, Engines: map[string]plinth.Coverage{}, Files: Files{ByReader: map[string]int{}}}
-	list, err := t.List(r.Config.Exclude, c.Problem)
+	list, err := r.list(t, c)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.Name, err)
 	}
@@ -88,6 +95,24 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	return res, ctx.Err()
 }
 
+// list lists the files that may be configuration, and all others where an engine looks at them.
+func (r *Run) list(t *tree.Tree, c *collector) (*tree.Listing, error) {
+	if len(r.fileEngines()) > 0 {
+		return t.ListAll(r.Config.Exclude, c.Problem)
+	}
+	return t.List(r.Config.Exclude, c.Problem)
+}
+
+func (r *Run) fileEngines() []FileEngine {
+	var out []FileEngine
+	for _, e := range r.Engines {
+		if f, ok := e.(FileEngine); ok {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // within leaves out findings in the neighbours of a single file.
 func within(t *tree.Tree, list []plinth.Finding) []plinth.Finding {
 	out := list[:0]
@@ -109,6 +134,7 @@ type job struct {
 func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) ([]job, error) {
 	data := make([][]byte, len(list.Files))
 	want := make([][]bool, len(list.Files))
+	engines := r.fileEngines()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.Config.Jobs))
 	for i, f := range list.Files {
@@ -121,10 +147,16 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 				c.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: f.Path}, Text: tree.Reason(err)})
 				return nil
 			}
-			want[i] = r.wants(c, f.Path, b)
-			if want[i] != nil {
+			if !f.Other {
+				want[i] = r.wants(c, f.Path, b)
+			}
+			if t.Only(f.Path) {
+				r.look(c, engines, f.Path, b)
+			}
+			switch {
+			case want[i] != nil:
 				data[i] = b
-			} else {
+			case !f.Other && len(r.Readers) > 0:
 				r.guard(c, plinth.Location{Path: f.Path}, "check", func() { orphan(f.Path, b, c.Problem) })
 			}
 			r.tell("reading", i+1, len(list.Files))
@@ -135,6 +167,13 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 		return nil, err
 	}
 	return r.group(t, list, data, want, res), nil
+}
+
+// look shows a file to the engines that look at files.
+func (r *Run) look(c *collector, engines []FileEngine, p string, b []byte) {
+	for _, e := range engines {
+		r.guard(c, plinth.Location{Path: p}, e.Name(), func() { e.File(p, b, c.Problem) })
+	}
 }
 
 func (r *Run) wants(c *collector, p string, b []byte) []bool {
@@ -157,6 +196,9 @@ func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bo
 	read := 0
 	for i, f := range list.Files {
 		if want[i] == nil {
+			if f.Other {
+				read++
+			}
 			continue
 		}
 		read++

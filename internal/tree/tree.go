@@ -3,6 +3,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -102,10 +103,11 @@ func (t *Tree) Close() error {
 	return t.root.Close()
 }
 
-// Entry is a file that may be configuration.
+// Entry is a file to be looked at.
 type Entry struct {
-	Path string
-	Size int64
+	Path  string
+	Size  int64
+	Other bool // it cannot be configuration, by its name or size
 }
 
 // Listing is what a walk found.
@@ -118,6 +120,15 @@ type Listing struct {
 // a pattern without a slash matches at any depth, a folder's pattern all that is below it. What cannot be read and links that
 // lead out are given to problem.
 func (t *Tree) List(exclude []string, problem func(plinth.Problem)) (*Listing, error) {
+	return t.walk(exclude, problem, t.file)
+}
+
+// ListAll is List with all other files, too.
+func (t *Tree) ListAll(exclude []string, problem func(plinth.Problem)) (*Listing, error) {
+	return t.walk(exclude, problem, t.any)
+}
+
+func (t *Tree) walk(exclude []string, problem func(plinth.Problem), file func(*Listing, string, fs.DirEntry, func(plinth.Problem))) (*Listing, error) {
 	l := &Listing{}
 	err := fs.WalkDir(t.FS, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -147,7 +158,7 @@ func (t *Tree) List(exclude []string, problem func(plinth.Problem)) (*Listing, e
 		if t.only != nil && !t.only[p] && !neighbour(p) {
 			return nil
 		}
-		t.file(l, p, d, problem)
+		file(l, p, d, problem)
 		return nil
 	})
 	sort.Slice(l.Files, func(i, j int) bool { return l.Files[i].Path < l.Files[j].Path })
@@ -194,6 +205,38 @@ func (t *Tree) file(l *Listing, p string, d fs.DirEntry, problem func(plinth.Pro
 	default:
 		l.Files = append(l.Files, Entry{Path: p, Size: info.Size()})
 	}
+}
+
+// any takes every file that can be read; what is too large is a problem.
+func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Problem)) {
+	limit, may := candidate(p)
+	info, err := t.stat(p, d)
+	switch {
+	case errors.Is(err, errOut):
+		problem(plinth.Problem{Kind: plinth.Unsupported, At: plinth.Location{Path: p}, Text: "the link leads out of the target and is not followed"})
+	case err != nil:
+		problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: Reason(err)})
+	case info.IsDir() || !info.Mode().IsRegular():
+	case !may && d.Type()&fs.ModeSymlink != 0: // it is seen where it lies
+	case info.Size() > maxFile && t.binary(p):
+	case info.Size() > maxFile:
+		problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: p}, Text: fmt.Sprintf("the file has %d MiB, more than the %d MiB that are read", info.Size()>>20, maxFile>>20)})
+	default:
+		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Other: !may || info.Size() > limit})
+	}
+}
+
+const sniffed = 8 << 10 // bytes in which a zero tells that a file is no text
+
+// binary tells whether a file is no text by its beginning.
+func (t *Tree) binary(p string) bool {
+	f, err := t.FS.Open(p)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head, err := io.ReadAll(io.LimitReader(f, sniffed))
+	return err == nil && bytes.IndexByte(head, 0) >= 0
 }
 
 var errOut = errors.New("link leads out")

@@ -1,0 +1,290 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"regexp"
+	"strings"
+)
+
+// check is what a text must be beside its form to be a secret, the cheapest conditions first.
+type check struct {
+	digits, lower, upper int     // least number of such characters
+	distinct             int     // least number of different characters
+	entropy              float64 // least Shannon entropy, bits per character
+	plain                bool    // placeholders are not looked for: the text is a block, or any password
+	generic              bool    // references and words are no secrets
+	words                []string
+	not                  *regexp.Regexp
+	structure            func([]byte) bool
+	checksum             func([]byte) bool
+	note                 func([]byte) string // what the secret tells of itself, for the message
+}
+
+// passes tells whether a text may be a secret.
+func (c *check) passes(s []byte) bool {
+	digits, lower, upper, distinct := 0, 0, 0, 0
+	var count [256]uint16
+	for _, b := range s {
+		switch {
+		case b >= '0' && b <= '9':
+			digits++
+		case b >= 'a' && b <= 'z':
+			lower++
+		case b >= 'A' && b <= 'Z':
+			upper++
+		}
+		if count[b] == 0 {
+			distinct++
+		}
+		if count[b] < math.MaxUint16 {
+			count[b]++
+		}
+	}
+	if digits < c.digits || lower < c.lower || upper < c.upper || distinct < c.distinct {
+		return false
+	}
+	if c.entropy > 0 && entropy(&count, len(s)) < c.entropy {
+		return false
+	}
+	if !c.plain && (masked(&count, len(s)) || running(s) || template(s)) {
+		return false
+	}
+	if len(c.words) > 0 {
+		low := bytes.ToLower(s)
+		for _, w := range c.words {
+			if bytes.Contains(low, []byte(w)) {
+				return false
+			}
+		}
+	}
+	if c.not != nil && c.not.Match(s) {
+		return false
+	}
+	if c.generic && (reference(s) || wordy(s)) {
+		return false
+	}
+	return c.structure == nil || c.structure(s)
+}
+
+// entropy is Shannon's, in bits per character.
+func entropy(count *[256]uint16, n int) float64 {
+	h := 0.0
+	for _, c := range count {
+		if c > 0 {
+			p := float64(c) / float64(n)
+			h -= p * math.Log2(p)
+		}
+	}
+	return h
+}
+
+const shortest = 6 // characters of a text that can look masked or run on
+
+// masked tells whether one character is half of the text: xxxxxxxx, ****, 00000000.
+func masked(count *[256]uint16, n int) bool {
+	if n < shortest {
+		return false
+	}
+	for b, c := range count {
+		if int(c)*2 >= n && b != ' ' {
+			return true
+		}
+	}
+	return false
+}
+
+// running tells whether most of the text counts up or down: 1234567890, abcdefgh.
+func running(s []byte) bool {
+	if len(s) < shortest {
+		return false
+	}
+	in, run := 0, 1
+	for i := 1; i <= len(s); i++ {
+		if i < len(s) && (s[i] == s[i-1]+1 || s[i] == s[i-1]-1 || s[i] == '0' && s[i-1] == '9' || s[i-1] == 'f' && s[i] == '0') {
+			run++
+			continue
+		}
+		if run >= 4 {
+			in += run
+		}
+		run = 1
+	}
+	return in*10 >= len(s)*7
+}
+
+// templates are the beginnings of what something else fills in.
+var templates = []string{"${", "{{", "$(", "<%", "#{", "%(", "%{", "%env(", "$env:", "$$", "!ref", "!sub", "!getatt"}
+
+// template tells whether the text stands for another one: ${X}, {{ x }}, <your-key>, %X%, $VAR.
+func template(s []byte) bool {
+	if len(s) < 2 {
+		return false
+	}
+	for _, t := range templates {
+		if len(s) >= len(t) && bytes.EqualFold(s[:len(t)], []byte(t)) {
+			return true
+		}
+	}
+	first, last := s[0], s[len(s)-1]
+	if first == '<' && last == '>' || first == '%' && last == '%' || first == '[' && last == ']' || first == '{' && last == '}' {
+		return true
+	}
+	return first == '$' && identifier(s[1:])
+}
+
+func identifier(s []byte) bool {
+	for i, b := range s {
+		if !(b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || i > 0 && b >= '0' && b <= '9') {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// referring are beginnings and parts of values that name a place where the secret is kept.
+var referring = []string{
+	"process.env", "os.environ", "os.getenv", "getenv", "env.", "secrets.", "vault:", "ssm:", "arn:", "secretsmanager", "keyvault", "var.", "local.", "data.",
+	"module.", "self.", "this.", "config.", "settings.", "options.", "params.", "args.", "request.", "ctx.", "file:", "http://", "https://", "ref+", "op://",
+	"projects/", "kms:", "sops:", "enc[", "{cipher}", "system.", "context.", "props.", "state.", "app.", "credentials.", "github.", "steps.", "needs.",
+}
+
+// reference tells whether a value names a secret instead of being it.
+func reference(s []byte) bool {
+	low := strings.ToLower(string(s))
+	for _, r := range referring {
+		if strings.HasPrefix(low, r) {
+			return true
+		}
+	}
+	if strings.HasPrefix(low, "/") || strings.HasPrefix(low, "./") || strings.HasPrefix(low, "../") || strings.HasPrefix(low, "~/") {
+		return true
+	}
+	return strings.ContainsAny(low, "()")
+}
+
+// stops are parts of values that are no secrets, where nothing but a name speaks for one.
+var stops = []string{"example", "sample", "changeme", "change_me", "change-me", "placeholder", "your", "insert", "replace", "dummy", "redacted", "undefined", "todo",
+	"fixme", "xxxx", "****", "....", "----", "null", "none", "true", "false", "password", "secret", "foobar", "lorem", "notreal", "not-real", "fake", "default"}
+
+// wordy tells whether a value reads like a name: words joined by - . _, or one of the usual placeholders.
+func wordy(s []byte) bool {
+	low := bytes.ToLower(s)
+	for _, w := range stops {
+		if bytes.Contains(low, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
+
+// checksums are what some kinds of secrets carry inside.
+var checksums = map[string]func([]byte) bool{"crc32-base62": crcBase62}
+
+const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// crcBase62 holds the last 6 of 36 characters behind the last _ against the CRC-32 of the first 30, in base 62
+// (https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/).
+func crcBase62(s []byte) bool {
+	body := s[bytes.LastIndexByte(s, '_')+1:]
+	if len(body) != 36 {
+		return false
+	}
+	sum := crc32.ChecksumIEEE(body[:30])
+	var want [6]byte
+	for i := 5; i >= 0; i-- {
+		want[i] = base62[sum%62]
+		sum /= 62
+	}
+	return bytes.Equal(body[30:], want[:])
+}
+
+// structures are what some kinds of secrets are when they are read.
+var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "base64": isBase64, "pem-base64": holdsKey}
+
+// isJWT tells whether the first part is a JSON object with an algorithm (RFC 7519, RFC 7515).
+func isJWT(s []byte) bool {
+	head, _, ok := bytes.Cut(s, []byte("."))
+	if !ok {
+		return false
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(string(head), "="))
+	if err != nil {
+		return false
+	}
+	var h struct {
+		Alg string `json:"alg"`
+		Enc string `json:"enc"`
+		Typ string `json:"typ"`
+	}
+	return json.Unmarshal(text, &h) == nil && (h.Alg != "" || h.Typ != "")
+}
+
+// unbase64 reads base64 of either alphabet, with or without padding.
+func unbase64(s []byte) ([]byte, bool) {
+	enc := base64.RawStdEncoding
+	if bytes.ContainsAny(s, "-_") {
+		enc = base64.RawURLEncoding
+	}
+	text, err := enc.DecodeString(strings.TrimRight(string(s), "="))
+	return text, err == nil
+}
+
+func isBase64(s []byte) bool {
+	_, ok := unbase64(s)
+	return ok
+}
+
+func holdsJWT(s []byte) bool {
+	text, ok := unbase64(s)
+	return ok && isJWT(text)
+}
+
+// holdsKey tells whether base64 holds a private key in PEM. The text may be cut off.
+func holdsKey(s []byte) bool {
+	text, _ := unbase64(s[:len(s)-len(s)%4])
+	return bytes.Contains(text, []byte("PRIVATE KEY"))
+}
+
+// isBasic tells whether base64 holds a name and a password (RFC 7617).
+func isBasic(s []byte) bool {
+	text, ok := unbase64(s)
+	if !ok {
+		return false
+	}
+	_, password, ok := bytes.Cut(text, []byte(":"))
+	return ok && len(password) > 0 && printable(text)
+}
+
+func printable(s []byte) bool {
+	for _, b := range s {
+		if b < ' ' || b == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// notes are what some kinds of secrets tell of themselves.
+var notes = map[string]func([]byte) string{"aws-account": awsAccount}
+
+// awsAccount reads the number of the account out of an access key id: base 32 of what follows the four letters, bits 7 to 46
+// of the first six bytes.
+func awsAccount(s []byte) string {
+	if len(s) < 14 {
+		return ""
+	}
+	raw, err := base32.StdEncoding.DecodeString(string(s[4 : 4+(len(s)-4)/8*8]))
+	if err != nil || len(raw) < 6 {
+		return ""
+	}
+	var eight [8]byte
+	copy(eight[2:], raw[:6])
+	return fmt.Sprintf("of account %012d", binary.BigEndian.Uint64(eight[:])&0x7fffffffff80>>7)
+}
