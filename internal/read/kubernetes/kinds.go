@@ -32,18 +32,23 @@ func clusterWide(kind string) bool {
 	return false
 }
 
-// present returns the group under which a kind is served now: some kinds began their life in the group extensions.
+// present returns the group under which a kind is served now: some kinds began their life in the group extensions. An object
+// that names the group without a name for a kind of another one is taken for what its kind says; the API server refuses it.
 func present(group, kind string) string {
-	if group != "extensions" {
+	if group != "extensions" && group != "core" {
 		return group
 	}
 	switch kind {
-	case "Deployment", "DaemonSet", "ReplicaSet":
+	case "Deployment", "DaemonSet", "ReplicaSet", "StatefulSet":
 		return "apps"
 	case "Ingress", "NetworkPolicy":
 		return "networking.k8s.io"
 	case "PodSecurityPolicy":
 		return "policy"
+	case "CronJob", "Job":
+		return "batch"
+	case "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding":
+		return "rbac.authorization.k8s.io"
 	}
 	return group
 }
