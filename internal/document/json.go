@@ -313,6 +313,7 @@ func (j *jsonText) control(c byte, i int) {
 // escape writes the character of the escape sequence at byte i and returns how many bytes follow the backslash.
 func (j *jsonText) escape(b *strings.Builder, i int) (int, bool) {
 	if i+1 == len(j.text) {
+		j.at = i
 		return 0, j.fail("a string is not closed")
 	}
 	c := j.text[i+1]
