@@ -42,7 +42,9 @@ type Action struct {
 }
 
 // LoadServices returns the embedded facts, which are unpacked when they are first asked for.
-var LoadServices = sync.OnceValues(func() (*Services, error) {
+func LoadServices() (*Services, error) { return embedded() }
+
+var embedded = sync.OnceValues(func() (*Services, error) {
 	text, err := unpack(packedServices)
 	if err != nil {
 		return nil, err
