@@ -240,6 +240,8 @@ type ModuleSource interface {
 	// Terraform knows it, the constraint its version argument or "". One package is one pointer however often it is asked for.
 	// The error is a reason without the source.
 	Fetch(ctx context.Context, source, constraint string) (*ModulePackage, string, error)
+	// ReadFile returns a file of a package that was fetched, by its path after the package's name and a slash.
+	ReadFile(name string) ([]byte, error)
 }
 
 // ModulePackage is what a remote module comes in.

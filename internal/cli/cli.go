@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -22,6 +23,7 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Env      []string
+	HTTP     *http.Client // for what is fetched; nil: one of our own, which obeys HTTPS_PROXY and its like
 }
 
 // fault is an error of the user's input: a wrong flag, key or rule. Exit code 2.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,14 +23,21 @@ func TestCommands(t *testing.T) {
 		t.Fatalf("no cases: %v", err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { runCase(t, file) })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { runCase(t, file, nil) })
 	}
 }
 
-func runCase(t *testing.T, file string) {
+// runCase runs one case. A server, where there is one, is what the commands reach; it is called REGISTRY in the archive.
+func runCase(t *testing.T, file string, server *httptest.Server) {
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
+	}
+	s := Streams{}
+	from, to := strings.NewReplacer(), strings.NewReplacer()
+	if server != nil {
+		host := strings.TrimPrefix(server.URL, "https://")
+		from, to, s.HTTP = strings.NewReplacer("REGISTRY", host), strings.NewReplacer(host, "REGISTRY"), server.Client()
 	}
 	dir := t.TempDir()
 	parts := map[string]*txtar.File{}
@@ -44,7 +52,7 @@ func runCase(t *testing.T, file string) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(from.Replace(string(f.Data))), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,9 +65,9 @@ func runCase(t *testing.T, file string) {
 	}
 	t.Chdir(dir)
 	var out, talk bytes.Buffer
-	code := Run(context.Background(), strings.Split(strings.TrimSpace(string(parts["args"].Data)), "\n"),
-		Streams{In: bytes.NewReader(stdin), Out: &out, Err: &talk})
-	got := map[string]string{"stdout": out.String(), "stderr": talk.String(), "exit": strconv.Itoa(code) + "\n"}
+	s.In, s.Out, s.Err = bytes.NewReader(stdin), &out, &talk
+	code := Run(context.Background(), strings.Split(strings.TrimSpace(string(parts["args"].Data)), "\n"), s)
+	got := map[string]string{"stdout": to.Replace(out.String()), "stderr": to.Replace(talk.String()), "exit": strconv.Itoa(code) + "\n"}
 	changed := false
 	for _, name := range []string{"exit", "stdout", "stderr"} {
 		f := parts[name]

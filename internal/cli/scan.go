@@ -125,7 +125,12 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 	}()
 	p := newProgress(s, f.quiet)
 	defer p.clear()
-	rep, err := scanTargets(ctx, cmd, s, f, targets, p)
+	d := &downloads{s: s, quiet: f.quiet}
+	defer d.Close()
+	conf := func(dir string) (*plinth.Config, error) {
+		return configure(dir, f.config, f.ignoreRepo, s.Env, f.sets, cmd.Flags())
+	}
+	rep, err := scanTargets(ctx, conf, f, targets, d, p)
 	if err != nil {
 		return err
 	}
@@ -166,11 +171,11 @@ func openTargets(s Streams, f *scanFlags, args []string) ([]*tree.Tree, error) {
 }
 
 // scanTargets scans one target after the other and puts the report together.
-func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlags, targets []*tree.Tree, p *progress) (*report.Report, error) {
-	rep := &report.Report{Version: Version(), Source: sources(targets)}
+func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, error), f *scanFlags, targets []*tree.Tree, d *downloads, p *progress) (*report.Report, error) {
+	rep := &report.Report{Version: Version(), Source: sources(targets, d)}
 	engines := map[string]report.Engine{}
 	for i, t := range targets {
-		c, err := configure(t.Dir(), f.config, f.ignoreRepo, s.Env, f.sets, cmd.Flags())
+		c, err := conf(t.Dir())
 		if err != nil {
 			return nil, fault{err}
 		}
@@ -178,7 +183,7 @@ func scanTargets(ctx context.Context, cmd *cobra.Command, s Streams, f *scanFlag
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly)}
+		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly), Modules: d.source(c)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -237,12 +242,17 @@ func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result,
 	}
 }
 
-func sources(targets []*tree.Tree) func(target, path string) ([]byte, error) {
+func sources(targets []*tree.Tree, d *downloads) func(target, path string) ([]byte, error) {
 	return func(target, path string) ([]byte, error) {
 		for _, t := range targets {
-			if t.Name == target {
-				return t.Read(path)
+			if t.Name != target {
+				continue
 			}
+			data, err := t.Read(path)
+			if errors.Is(err, os.ErrNotExist) {
+				data, err = d.read(path)
+			}
+			return data, err
 		}
 		return nil, os.ErrNotExist
 	}

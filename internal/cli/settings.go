@@ -62,6 +62,7 @@ func settings() []setting {
 		{key: "offline", flag: "offline", kind: yesNo, about: "never use the network", set: truth(func(c *plinth.Config) *bool { return &c.Offline })},
 		{key: "jobs", flag: "jobs", short: "j", kind: count, def: "number of processors", about: "how many things are done at once", set: setJobs},
 		{key: "terraform.var-files", flag: "var-file", kind: words, about: "Terraform variable files to load after the ones that Terraform loads by itself", set: list(func(c *plinth.Config) *[]string { return &c.VarFiles })},
+		{key: "terraform.download", flag: "download", kind: yesNo, about: "fetch the remote Terraform modules that terraform init has not left in .terraform/modules, from registries, Git repositories and archives", set: truth(func(c *plinth.Config) *bool { return &c.Download })},
 		{key: "kubernetes.pod-security-version", kind: word, def: "latest", about: "version of the Pod Security Standards for pods whose namespace states none with its enforce-version label: latest or v1.N", set: setPodSecurity},
 	}
 }

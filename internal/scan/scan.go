@@ -4,7 +4,9 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"runtime/debug"
 	"sort"
@@ -42,8 +44,9 @@ type Run struct {
 	Config   *plinth.Config
 	Readers  []plinth.Reader
 	Engines  []Engine
-	Progress Progress // may be nil
-	Today    string   // YYYY-MM-DD: suppressions that ended before do not count
+	Progress Progress            // may be nil
+	Modules  plinth.ModuleSource // nil: no remote module is fetched
+	Today    string              // YYYY-MM-DD: suppressions that ended before do not count
 }
 
 // Result is what one target gave.
@@ -89,7 +92,7 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	}
 	res.Findings = verdict.Sort(within(t, c.findings))
 	if !r.Config.IgnoreRepo {
-		verdict.Suppress(res.Findings, t.Read, r.Today, c.Problem)
+		verdict.Suppress(res.Findings, r.reading(t), r.Today, c.Problem)
 	}
 	res.Problems = sortProblems(c.problems)
 	return res, ctx.Err()
@@ -111,6 +114,17 @@ func (r *Run) fileEngines() []FileEngine {
 		}
 	}
 	return out
+}
+
+// reading returns how a file is read that findings point at: one of the target, else one of a module that was fetched.
+func (r *Run) reading(t *tree.Tree) func(string) ([]byte, error) {
+	return func(p string) ([]byte, error) {
+		data, err := t.Read(p)
+		if r.Modules != nil && errors.Is(err, fs.ErrNotExist) {
+			return r.Modules.ReadFile(p)
+		}
+		return data, err
+	}
 }
 
 // within leaves out findings in the neighbours of a single file.
@@ -212,7 +226,7 @@ func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bo
 			}
 			p := projects[name][k]
 			if p == nil {
-				p = &plinth.Project{Name: name, FS: t.FS, Config: r.Config}
+				p = &plinth.Project{Name: name, FS: t.FS, Config: r.Config, Modules: r.Modules}
 				projects[name][k] = p
 			}
 			p.Files = append(p.Files, plinth.File{Path: f.Path, Data: data[i]})

@@ -38,6 +38,8 @@ func (s *shelf) Fetch(_ context.Context, source, constraint string) (*plinth.Mod
 	return p, dir, nil
 }
 
+func (s *shelf) ReadFile(string) ([]byte, error) { return nil, errors.New("nobody has it") }
+
 func newPackage(name string, files map[string]string) *plinth.ModulePackage {
 	return &plinth.ModulePackage{Name: name, FS: memory(files)}
 }
