@@ -153,6 +153,9 @@ func TestHardLinks(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("packs more than a hundred megabytes")
+	}
 	many := make([]item, maxEntries+1)
 	for i := range many {
 		many[i].name = fmt.Sprintf("f%d", i)

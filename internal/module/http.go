@@ -43,6 +43,9 @@ func guarded(client *http.Client) *http.Client {
 		if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 			return errors.New("a redirect from https to http is not followed")
 		}
+		if literal(req.URL) {
+			return errLinkLocal
+		}
 		return nil
 	}
 	return &c
@@ -60,6 +63,9 @@ func (s *status) Error() string {
 
 // get asks for a URL. The caller closes the body.
 func (f *Fetcher) get(ctx context.Context, u *url.URL, token string) (*http.Response, error) {
+	if literal(u) {
+		return nil, errLinkLocal
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", bare(u), err)

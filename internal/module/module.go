@@ -23,6 +23,7 @@ import (
 
 const (
 	maxSource    = 4096      // bytes of an address or a constraint: what people write is shorter
+	maxVersion   = 256       // bytes of a version
 	maxNumbers   = 8         // numbers of a version: registries use three
 	maxDocument  = 16 << 20  // bytes of a registry's answer: all versions of a module
 	maxArchive   = 128 << 20 // bytes of an archive as it is sent

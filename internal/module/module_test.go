@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -245,6 +246,25 @@ func TestArchives(t *testing.T) {
 		if got := fetched(f, h.URL+source, ""); !strings.HasPrefix(got, "error: ") || !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want …%s…", source, got, want)
 		}
+	}
+}
+
+func TestLinkLocal(t *testing.T) {
+	h := newHost(t)
+	h.pages["/there"] = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://169.254.1.1/x.zip", http.StatusFound)
+	}
+	h.says("/names", "https://[fe80::1]/x.zip")
+	h.text("/.well-known/terraform.json", `{"modules.v1": "https://169.254.1.1/"}`)
+	f := newFetcher(t, h, t.TempDir())
+	for _, source := range []string{h.URL + "/there?archive=zip", h.URL + "/names", h.name() + "/acme/net/aws"} {
+		if got := fetched(f, source, ""); !strings.Contains(got, errLinkLocal.Error()) {
+			t.Errorf("%s: %s", source, got)
+		}
+	}
+	dial := NewClient().Transport.(*http.Transport).DialContext
+	if _, err := dial(context.Background(), "tcp", "169.254.1.1:80"); !errors.Is(err, errLinkLocal) {
+		t.Errorf("got %v, want %v", err, errLinkLocal)
 	}
 }
 

@@ -146,13 +146,13 @@ func parseRegistry(s string) (address, bool) {
 	return address{kind: fromRegistry, host: host, module: strings.Join(parts, "/")}, true
 }
 
-// isHost tells whether s is a name with a dot, or a name with a port.
+// isHost tells whether s is a name with a dot in it, with or without a port.
 func isHost(s string) bool {
 	name, port, ported := strings.Cut(s, ":")
 	if ported && (port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "") {
 		return false
 	}
-	if name == "" || len(name) > 253 || !ported && !strings.Contains(name, ".") {
+	if len(name) > 253 || !strings.Contains(name, ".") {
 		return false
 	}
 	for _, label := range strings.Split(name, ".") {
@@ -283,7 +283,7 @@ func location(s string) (*url.URL, error) {
 	if u.Opaque != "" || !isHostName(u.Hostname()) || strings.HasPrefix(strings.TrimPrefix(u.Path, "/"), "-") {
 		return nil, errors.New("the source is no address of a host and a path on it")
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && unreachable(ip) {
+	if literal(u) {
 		return nil, errLinkLocal
 	}
 	u.Fragment = ""
@@ -296,6 +296,12 @@ var errLinkLocal = errors.New("link-local addresses are not asked for modules")
 func unreachable(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	return ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified()
+}
+
+// literal tells whether an address names such a host by its number.
+func literal(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && unreachable(ip)
 }
 
 func drop(u *url.URL, q url.Values, names ...string) {

@@ -87,6 +87,7 @@ func TestParseRefuses(t *testing.T) {
 		"git::https://[fe80::1]/x.git":           "link-local",
 		"https://example.com/x.zip//../a":        "leads out",
 		"acme/network/aws//a/../../b":            "leads out",
+		"localhost:8080/acme/network/aws":        "no address that Terraform knows",
 		"acme/network":                           "no address that Terraform knows",
 		"github.com/acme":                        "github.com/ORG/REPO",
 		"github.com/acme/network/aws/x":          "github.com/ORG/REPO",
@@ -122,26 +123,30 @@ func TestLabel(t *testing.T) {
 	}
 }
 
+// TestNewest holds choices that Terraform 1.11 has confirmed.
 func TestNewest(t *testing.T) {
 	all := []string{"0.9.0", "1.0.0", "1.2.0", "v1.2.10", "1.2.9", "1.10.0", "2.0.0-beta.2", "2.0.0-beta.10", "2.0.0", "2.1.0-rc1", "3", "no", "3.1.0+build"}
 	for constraint, want := range map[string]string{
-		"":                     "3.1.0+build",
-		"1.2.0":                "1.2.0",
-		"= 1.2":                "1.2.0",
-		"~> 1.2":               "1.10.0",
-		"~> 1.2.0":             "v1.2.10",
-		"~> 1":                 "3.1.0+build",
-		"~> 0.9":               "0.9.0",
-		">= 1.0, < 2":          "1.10.0",
-		">=1.0.0,!=1.10.0,<2":  "v1.2.10",
-		"< 1":                  "0.9.0",
-		"<= 1.0.0":             "1.0.0",
-		"> 3":                  "3.1.0+build",
-		"2.0.0-beta.2":         "2.0.0-beta.2",
-		"~> 2.0.0-beta.1":      "2.0.0",
-		"> 2.0.0, < 2.1":       "",
-		"= 2.0.0-beta.10, > 1": "2.0.0-beta.10",
-		"> 4":                  "",
+		"":                              "3.1.0+build",
+		"1.2.0":                         "1.2.0",
+		"= 1.2":                         "1.2.0",
+		"~> 1.2":                        "1.10.0",
+		"~> 1.2.0":                      "v1.2.10",
+		"~> 1":                          "3.1.0+build",
+		"~> 0.9":                        "0.9.0",
+		">= 1.0, < 2":                   "1.10.0",
+		">=1.0.0,!=1.10.0,<2":           "v1.2.10",
+		"< 1":                           "0.9.0",
+		"<= 1.0.0":                      "1.0.0",
+		"> 3":                           "3.1.0+build",
+		"2.0.0-beta.2":                  "2.0.0-beta.2",
+		"~> 2.0.0-beta.1":               "",
+		">= 2.0.0-beta.1":               "3.1.0+build",
+		"v1.2.0":                        "1.2.0",
+		"2.0.0-beta.2, >= 2.0.0-beta.1": "2.0.0-beta.2",
+		"> 2.0.0, < 2.1":                "",
+		"= 2.0.0-beta.10, > 1":          "",
+		"> 4":                           "",
 	} {
 		c, err := parseConstraints(constraint)
 		if err != nil {

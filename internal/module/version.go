@@ -17,6 +17,9 @@ type version struct {
 
 func parseVersion(s string) (version, error) {
 	v := version{text: s}
+	if len(s) > maxVersion {
+		return v, fmt.Errorf("%.100q is no version", s)
+	}
 	core, _, _ := strings.Cut(strings.TrimPrefix(s, "v"), "+")
 	core, v.pre, _ = strings.Cut(core, "-")
 	for _, part := range strings.Split(core, ".") {
@@ -105,13 +108,21 @@ func parseConstraints(s string) ([]constraint, error) {
 	return out, nil
 }
 
+// allows tells whether a version meets the condition, as Terraform has it: an order holds for a pre-release only against another
+// pre-release of the same version, and ~> for releases only against a release.
 func (c constraint) allows(v version) bool {
 	order := v.compare(c.version)
-	switch c.operator {
-	case "=":
+	switch {
+	case c.operator == "=":
 		return order == 0
-	case "!=":
+	case c.operator == "!=":
 		return order != 0
+	case v.pre != "" && (c.version.pre == "" || (version{numbers: v.numbers}).compare(version{numbers: c.version.numbers}) != 0):
+		return false
+	case v.pre == "" && c.version.pre != "" && c.operator == "~>":
+		return false
+	}
+	switch c.operator {
 	case ">":
 		return order > 0
 	case ">=":

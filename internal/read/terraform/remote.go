@@ -297,12 +297,30 @@ func (l *loader) inPackage(dir string) bool {
 	return false
 }
 
+// shown is a source as it is printed: without a password, and of its query only the ref.
+func shown(source string) string {
+	head, query, _ := strings.Cut(source, "?")
+	if way, rest, ok := strings.Cut(head, "://"); ok {
+		host, _, _ := strings.Cut(rest, "/")
+		if i := strings.LastIndexByte(host, '@'); i >= 0 {
+			user, _, _ := strings.Cut(host[:i], ":")
+			head = way + "://" + user + rest[i:]
+		}
+	}
+	for _, part := range strings.Split(query, "&") {
+		if strings.HasPrefix(part, "ref=") {
+			return head + "?" + part
+		}
+	}
+	return head
+}
+
 // missingText says why a module is not read, and what would help.
 func (l *loader) missingText(c *call) string {
 	if c.local != "" {
 		return fmt.Sprintf("module %q: folder %s has no Terraform files in the target", c.name, c.source)
 	}
-	source := c.source
+	source := shown(c.source)
 	if source == "" {
 		source = "a source that is not known"
 	}

@@ -164,6 +164,17 @@ func TestRemoteLoop(t *testing.T) {
 	}
 }
 
+func TestRemoteShown(t *testing.T) {
+	for source, want := range map[string]string{
+		"acme/a/aws": "acme/a/aws", "git::https://me:secret@example.com/x.git//a@b?sshkey=secret&ref=v1&depth=1": "git::https://me@example.com/x.git//a@b?ref=v1",
+		"https://example.com/x.zip?token=secret": "https://example.com/x.zip", "git@example.com:x.git": "git@example.com:x.git", "": "",
+	} {
+		if got := shown(source); got != want {
+			t.Errorf("%s is shown as %s, want %s", source, got, want)
+		}
+	}
+}
+
 func TestRemoteForbidden(t *testing.T) {
 	files := map[string]string{"main.tf": "module \"a\" {\n  source  = \"acme/a/aws\"\n  version = \"1.0.0\"\n}\n"}
 	const text = "not-downloaded main.tf: module \"a\": acme/a/aws 1.0.0 is not in the target; run terraform init before, and it is read from .terraform/modules"
