@@ -14,16 +14,17 @@ func template(object plinth.Value) val {
 	if object.IsUnknown() && surely(object).IsNull() {
 		return plain(unknown(object))
 	}
-	for _, path := range [...][]string{{"spec", "jobTemplate", "spec", "template"}, {"spec", "template"}, {"template"}, {}} {
+	paths := [][]string{{"spec", "jobTemplate", "spec", "template"}, {"spec", "template"}, {"template"}, {}}
+	if kind, _, _ := field(object, "kind"); kind.Str() == "Pod" {
+		paths = paths[3:]
+	}
+	for _, path := range paths {
 		at := object
 		for _, key := range path {
 			at, _, _ = field(at, key)
 			at = inside(at)
 		}
-		if at.IsUnknown() && len(path) > 0 && surely(at).IsNull() {
-			if _, sure := object.At("spec", "containers"); sure {
-				continue
-			}
+		if at.IsUnknown() && surely(at).IsNull() {
 			return plain(unknown(at))
 		}
 		if at.Kind() != plinth.Map && !at.IsUnknown() {
@@ -31,12 +32,18 @@ func template(object plinth.Value) val {
 		}
 		metadata, _, _ := field(at, "metadata")
 		spec, _, _ := field(at, "spec")
-		if containers, found, _ := field(inside(spec), "containers"); !found || containers.IsNull() {
+		if len(path) == 0 && len(paths) > 1 && !holds(spec, "containers") {
 			continue
 		}
 		return plain(plinth.MapOf([]plinth.Field{{Key: "metadata", Value: orMap(metadata)}, {Key: "spec", Value: orMap(spec)}}))
 	}
 	return plain(plinth.MapOf([]plinth.Field{{Key: "metadata", Value: plinth.MapOf(nil)}, {Key: "spec", Value: plinth.MapOf(nil)}}))
+}
+
+// holds tells whether a map has an entry, or may have it.
+func holds(v plinth.Value, key string) bool {
+	entry, found, _ := field(inside(v), key)
+	return found && !entry.IsNull()
 }
 
 func orMap(v plinth.Value) plinth.Value {
