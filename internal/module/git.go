@@ -226,14 +226,15 @@ func (g *git) fault(err error, talk string) error {
 		if line == "" || strings.HasPrefix(line, "remote:") || strings.HasPrefix(line, "warning:") {
 			continue
 		}
-		if text == "" || strings.HasPrefix(line, "fatal:") && !strings.HasPrefix(text, "fatal:") {
+		vague := strings.Contains(line, "Could not read from remote repository") // what ssh said before tells more
+		if text == "" || strings.HasPrefix(line, "fatal:") && !strings.HasPrefix(text, "fatal:") && !vague {
 			text = line
 		}
 	}
 	if text == "" {
 		return fmt.Errorf("git: %w", err)
 	}
-	text = strings.TrimPrefix(text, "fatal: ")
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "fatal: "), ".")
 	if g.secret != "" {
 		text = strings.ReplaceAll(text, g.secret, "…")
 	}

@@ -410,6 +410,20 @@ func TestGitOverHTTP(t *testing.T) {
 	wantFetched(t, f, "git::"+s.URL+"/net.git/.git?ref=v1", "", where+"/net.git@v1 . main.tf=1")
 }
 
+func TestGitFault(t *testing.T) {
+	for talk, want := range map[string]string{
+		"": "git: exit", "remote: hello\nwarning: x\nerror: a\nfatal: b.\nfatal: c\n": "git: b",
+		"ssh: connect to host h port 22: Connection refused\nfatal: Could not read from remote repository.\n\nPlease make sure\n": "ssh: connect to host h port 22: Connection refused",
+		"fatal: https://u:hunter2@h/x.git not found": "git: https://u:…@h/x.git not found",
+		"fatal: " + strings.Repeat("é", 400):         "git: " + strings.Repeat("é", maxErrorText) + "…",
+	} {
+		got := (&git{secret: "hunter2"}).fault(errors.New("exit"), talk).Error()
+		if strings.TrimPrefix(want, "git: ") != strings.TrimPrefix(got, "git: ") {
+			t.Errorf("%q gives %q, want %q", talk, got, want)
+		}
+	}
+}
+
 func TestGitWithoutGit(t *testing.T) {
 	f := New(Options{Dir: t.TempDir(), Client: http.DefaultClient, Git: "no-such-program"})
 	wantFetched(t, f, "git::https://example.com/x.git", "", "error: the program git is not installed")
