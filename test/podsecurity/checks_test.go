@@ -17,7 +17,7 @@ import (
 
 // random is how many made-up pods are judged beside the upstream ones, and seed what they are made from.
 const (
-	random = 3000
+	random = 1000
 	seed   = 35
 )
 
