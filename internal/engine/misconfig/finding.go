@@ -66,11 +66,16 @@ func find(v plinth.Value, steps []string, around *plinth.Origin) (plinth.Value, 
 			return plinth.Value{}, around
 		}
 		v = next
-		if o := v.Origin(); o != nil && (o.At.Line > 0 || o.Decl != nil) {
+		if o := v.Origin(); o != nil && (o.At.Line > 0 || o.Decl != nil) && !standardIn(o, around) {
 			around = o
 		}
 	}
 	return v, around
+}
+
+// standardIn tells whether a value is a default inside a block that is written down: the block is the nearer place.
+func standardIn(o, around *plinth.Origin) bool {
+	return o.Default && around != nil && around.At.Line > 0 && around.Decl == o.Decl
 }
 
 // place points the finding at what decides: the argument, its declaration where that is a part of the resource, and how the

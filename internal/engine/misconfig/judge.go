@@ -287,3 +287,13 @@ func (j *judge) All(typ string) []plinth.Value {
 	v, _ := j.inScope.LoadOrStore(key, out)
 	return v.([]plinth.Value)
 }
+
+// Index keeps what a condition over all resources of a project needs once.
+func (j *judge) Index(key any, build func() any) any {
+	at := [2]any{j.res.Project, key}
+	if v, ok := j.indexes.Load(at); ok {
+		return v
+	}
+	v, _ := j.indexes.LoadOrStore(at, build())
+	return v
+}

@@ -50,6 +50,7 @@ type run struct {
 	report  func(plinth.Finding)
 	faults  faults
 	inScope sync.Map // project and type → []plinth.Value
+	indexes sync.Map // project and key of a condition → what the policy made for it
 }
 
 // Check judges all resources with at most jobs workers. report and problem are called from several goroutines. What a rule

@@ -285,6 +285,18 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// TestPlaceOfDefault shows that a default inside a block that is written down points at the block.
+func TestPlaceOfDefault(t *testing.T) {
+	own := &plinth.Declaration{Address: "bucket.b", Header: plinth.Location{Path: "a.tf", Line: 1}}
+	standard := plinth.StringOf("bad").WithOrigin(&plinth.Origin{Default: true, Decl: own})
+	block := plinth.MapOf([]plinth.Field{{Key: "B", Value: standard}}).WithOrigin(&plinth.Origin{At: plinth.Location{Path: "a.tf", Line: 5}, Decl: own})
+	props := plinth.MapOf([]plinth.Field{{Key: "A", Value: block}})
+	findings, _, _ := check(t, ruleSet(t, "on: T\nfail: p.A.B == 'bad'"), []*plinth.Resource{{ID: "tf:#bucket.b", Type: "T", Decl: own, Props: props}})
+	if got, want := told(findings, nil), "fail 0 bucket.b 5 A.B: Wrong"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestManyFaults(t *testing.T) {
 	var list []*plinth.Resource
 	for i := range 100 {
