@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"math"
@@ -18,8 +17,8 @@ type check struct {
 	digits, lower, upper int     // least number of such characters
 	distinct             int     // least number of different characters
 	entropy              float64 // least Shannon entropy, bits per character
-	plain                bool    // placeholders are not looked for: the text is a block, or any password
-	generic              bool    // references and words are no secrets
+	plain                bool    // placeholders are not looked for: the text is a block, or has such a form by itself
+	value                bool    // nothing but a name speaks for it: references, words and placeholders are no secrets
 	words                []string
 	not                  *regexp.Regexp
 	structure            func([]byte) bool
@@ -27,8 +26,17 @@ type check struct {
 	note                 func([]byte) string // what the secret tells of itself, for the message
 }
 
-// passes tells whether a text may be a secret.
-func (c *check) passes(s []byte) bool {
+// quality is how much of a secret a text looks like.
+type quality uint8
+
+const (
+	no     quality = iota
+	hollow         // it has the form, and the looks of a placeholder
+	real
+)
+
+// judge tells whether a text may be a secret.
+func (c *check) judge(s []byte) quality {
 	digits, lower, upper, distinct := 0, 0, 0, 0
 	var count [256]uint16
 	for _, b := range s {
@@ -48,29 +56,33 @@ func (c *check) passes(s []byte) bool {
 		}
 	}
 	if digits < c.digits || lower < c.lower || upper < c.upper || distinct < c.distinct {
-		return false
+		return no
 	}
 	if c.entropy > 0 && entropy(&count, len(s)) < c.entropy {
-		return false
-	}
-	if !c.plain && (masked(&count, len(s)) || running(s) || template(s)) {
-		return false
+		return no
 	}
 	if len(c.words) > 0 {
 		low := bytes.ToLower(s)
 		for _, w := range c.words {
 			if bytes.Contains(low, []byte(w)) {
-				return false
+				return no
 			}
 		}
 	}
-	if c.not != nil && c.not.Match(s) {
-		return false
+	if c.not != nil && c.not.Match(s) || !c.plain && template(s) {
+		return no
 	}
-	if c.generic && (reference(s) || wordy(s)) {
-		return false
+	empty := !c.plain && (masked(&count, len(s)) || running(s))
+	if c.value && (empty || reference(s) || wordy(s) || !random(s)) {
+		return no
 	}
-	return c.structure == nil || c.structure(s)
+	switch {
+	case c.structure != nil && !c.structure(s):
+		return no
+	case empty:
+		return hollow
+	}
+	return real
 }
 
 // entropy is Shannon's, in bits per character.
@@ -208,22 +220,18 @@ func crcBase62(s []byte) bool {
 // structures are what some kinds of secrets are when they are read.
 var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "base64": isBase64, "pem-base64": holdsKey}
 
-// isJWT tells whether the first part is a JSON object with an algorithm (RFC 7519, RFC 7515).
+// isJWT tells whether the first part is an object with an algorithm (RFC 7519, RFC 7515). It need not be right in all: damaged
+// samples stand for real ones.
 func isJWT(s []byte) bool {
 	head, _, ok := bytes.Cut(s, []byte("."))
 	if !ok {
 		return false
 	}
 	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(string(head), "="))
-	if err != nil {
+	if err != nil || len(text) == 0 || text[0] != '{' {
 		return false
 	}
-	var h struct {
-		Alg string `json:"alg"`
-		Enc string `json:"enc"`
-		Typ string `json:"typ"`
-	}
-	return json.Unmarshal(text, &h) == nil && (h.Alg != "" || h.Typ != "")
+	return bytes.Contains(text, []byte(`"alg"`)) || bytes.Contains(text, []byte(`"typ"`)) || bytes.Contains(text, []byte(`"enc"`))
 }
 
 // unbase64 reads base64 of either alphabet, with or without padding.

@@ -24,15 +24,17 @@ func (s *searcher) decoded(data []byte, depth int, emit func(match)) {
 		if text == nil {
 			return
 		}
-		s.inner(text, at, depth, emit)
+		s.inner(text, at, depth, false, emit)
 	})
-	escaped(data, func(at span, text []byte) { s.inner(text, at, depth, emit) })
+	escaped(data, func(at span, text []byte, address bool) { s.inner(text, at, depth, address, emit) })
 }
 
-func (s *searcher) inner(text []byte, at span, depth int, emit func(match)) {
+// inner looks at a decoded text. In an address whose escapes are gone only what has a form of its own can be told: its parts
+// are not where they were.
+func (s *searcher) inner(text []byte, at span, depth int, address bool, emit func(match)) {
 	inner := *s // the outer text is done with: its hits and windows are not needed again
 	for _, m := range inner.find(text, depth+1) {
-		if m.rule.generic {
+		if m.rule.generic || address && m.rule.form != formToken {
 			continue
 		}
 		m.at, m.whole = at, at
@@ -136,7 +138,7 @@ func readable(s []byte) bool {
 }
 
 // escaped finds lines with percent or \u escapes and decodes them.
-func escaped(data []byte, found func(at span, text []byte)) {
+func escaped(data []byte, found func(at span, text []byte, address bool)) {
 	for p := 0; p < len(data); {
 		i := bytes.IndexByte(data[p:], '%')
 		if i < 0 {
@@ -145,7 +147,7 @@ func escaped(data []byte, found func(at span, text []byte)) {
 		p += i
 		if p+2 < len(data) && hexByte[data[p+1]] && hexByte[data[p+2]] {
 			at := lineAt(data, span{p, p + 1})
-			found(at, unescape(data[at.start:at.end]))
+			found(at, unescape(data[at.start:at.end]), true)
 			p = at.end
 		}
 		p++
@@ -156,7 +158,7 @@ func escaped(data []byte, found func(at span, text []byte)) {
 			break
 		}
 		at := lineAt(data, span{p + i, p + i + 1})
-		found(at, unescape(data[at.start:at.end]))
+		found(at, unescape(data[at.start:at.end]), false)
 		p = max(p+i, at.end) + 1
 	}
 }

@@ -3,8 +3,10 @@ package secret
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/tree"
@@ -15,6 +17,7 @@ const (
 	stepsAtLeast = 1 << 22 // for small texts
 	maxMatches   = 10_000  // secrets of one text that are reported
 	strictName   = 4       // characters of a name up to which it must stand as a word of its own
+	longValue    = 60      // bytes of a value that tells enough by its form
 	maxLines     = 2       // line ends between a name and its value
 )
 
@@ -26,6 +29,8 @@ type match struct {
 	whole span   // with what led to it
 	value []byte // the secret itself
 	weak  bool   // its checksum is wrong
+
+	hollow bool // it looks like a placeholder
 }
 
 // searcher looks at one text after the other. It is not for concurrent use.
@@ -37,27 +42,40 @@ type searcher struct {
 	steps   int
 	problem func(plinth.Problem)
 	path    string
+	lower   string // the path in lower case
+	lock    bool   // the file lists versions and hashes of packages
 }
 
+// locks are files that name packages, versions and hashes: in them a name near a value says nothing.
+var locks = []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "go.sum", "go.mod", "cargo.lock", "poetry.lock", "pipfile.lock", "uv.lock", "pdm.lock",
+	"composer.lock", "gemfile.lock", "podfile.lock", "flake.lock", "pubspec.lock", "mix.lock", "packages.lock.json", "paket.lock", "package.resolved", "gradle.lockfile", "verification-metadata.xml", ".terraform.lock.hcl", "deno.lock", "conan.lock", "cartfile.resolved"}
+
 // text returns the secrets of a text, in the order of their places, each once under its most specific rule.
-func (s *searcher) text(path string, data []byte) []match {
-	s.path, s.steps = path, stepsPerByte*len(data)+stepsAtLeast
+func (s *searcher) text(file string, data []byte) []match {
+	s.open(file)
+	s.steps = stepsPerByte*len(data) + stepsAtLeast
 	found := s.find(data, 0)
 	if s.steps <= 0 {
-		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: path}, Text: "the text repeats the beginnings of secrets too often; not all of it was looked at"})
+		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: file}, Text: "the text repeats the beginnings of secrets too often; not all of it was looked at"})
 	}
 	found = resolve(found)
 	if len(found) > maxMatches {
-		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: path}, Text: fmt.Sprintf("more than %d secrets; the rest is not reported", maxMatches)})
+		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: file}, Text: fmt.Sprintf("more than %d secrets; the rest is not reported", maxMatches)})
 		found = found[:maxMatches]
 	}
 	return found
 }
 
+// open begins a file.
+func (s *searcher) open(p string) {
+	s.path, s.lower = p, strings.ToLower(p)
+	s.lock = slices.Contains(locks, path.Base(s.lower))
+}
+
 // whole returns the matches of rules for whole files. They have no place in the text.
-func (s *searcher) whole(path string, data []byte) []match {
+func (s *searcher) whole(file string, data []byte) []match {
 	var found []match
-	s.path = path
+	s.open(file)
 	for _, i := range s.index.files {
 		if r := s.rule(i); r != nil {
 			found = append(found, match{rule: r, value: data})
@@ -72,7 +90,7 @@ func (s *searcher) rule(i int32) *Rule {
 	for _, p := range problems {
 		s.problem(p)
 	}
-	if r == nil || len(r.paths) > 0 && !slices.ContainsFunc(r.paths, func(p string) bool { return tree.Match(p, s.path) }) {
+	if r == nil || len(r.paths) > 0 && !slices.ContainsFunc(r.paths, func(p string) bool { return tree.Match(p, s.lower) }) {
 		return nil
 	}
 	return r
@@ -101,7 +119,7 @@ func (s *searcher) find(data []byte, depth int) []match {
 			case r.form == formAssign:
 				s.assign(r, data, name, emit)
 			case r.form == formText:
-				s.open(i, r, data, name)
+				s.note(i, r, data, name)
 			}
 		}
 	}
@@ -115,10 +133,14 @@ func (s *searcher) find(data []byte, depth int) []match {
 // accept emits a match if the secret passes the checks of its rule.
 func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 	v := data[secret.start:secret.end]
-	if len(v) == 0 || !r.check.passes(v) {
+	if len(v) == 0 {
 		return false
 	}
-	emit(match{rule: r, at: secret, whole: whole, value: v, weak: r.check.checksum != nil && !r.check.checksum(v)})
+	q := r.check.judge(v)
+	if q == no {
+		return false
+	}
+	emit(match{rule: r, at: secret, whole: whole, value: v, hollow: q == hollow, weak: r.check.checksum != nil && !r.check.checksum(v)})
 	return true
 }
 
@@ -126,7 +148,7 @@ func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit func(match)) {
 	least, most, _ := r.pattern.before(keyword)
 	for from := max(0, at.start-most); from <= at.start-least; from++ {
-		if s.steps--; !r.first[data[from]] || !leftFree(data, from) {
+		if s.steps--; !r.first[data[from]] || !leftFree(data, from) || member(data, from) && !strings.ContainsAny(keyword, "./") {
 			continue
 		}
 		whole, secret, ok := r.pattern.at(data, from)
@@ -139,10 +161,10 @@ func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit fun
 
 // near looks for a value behind the name, on the next lines at most.
 func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
-	if !named(data, name) {
+	if s.lock || !r.named(data, name) {
 		return
 	}
-	lines := 0
+	lines, parted := 0, false
 	limit := min(len(data), name.end+r.gap+1)
 	for p := name.end; p < limit; p++ {
 		c := data[p]
@@ -151,18 +173,32 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 				return
 			}
 		}
-		if s.steps--; !r.first[c] || p == name.end || !leftFree(data, p) || r.edge[data[p-1]] && data[p-1] != '=' && data[p-1] != ':' {
-			continue
+		if s.steps--; r.first[c] && parted && leftFree(data, p) && !r.clings(data, p) {
+			whole, secret, ok := r.pattern.at(data, p)
+			s.steps -= whole.end - p
+			if ok && r.rightFree(data, whole.end) && r.lies(data[name.start:p]) && r.accept(data, span{name.start, whole.end}, secret, emit) {
+				return
+			}
 		}
-		whole, secret, ok := r.pattern.at(data, p)
-		s.steps -= whole.end - p
-		if !ok || !r.rightFree(data, whole.end) || !r.lies(data[name.start:p]) {
-			continue
-		}
-		if r.accept(data, span{name.start, whole.end}, secret, emit) {
-			return
+		parted = parted || parting[c]
+	}
+}
+
+// parting is what lies between a name and a value that is given to it. In a path or a domain there is none of it.
+var parting = ofBytes("=:>(,\"'` \t\n")
+
+// clings tells whether the text at p goes on what stands before it: a longer value, the hash of an action or a package.
+func (r *Rule) clings(data []byte, p int) bool {
+	c := data[p-1]
+	if c == '@' || c == '#' || r.edge[c] && c != '=' && c != ':' {
+		return true
+	}
+	for _, digest := range [...]string{"sha256:", "sha1:", "sha512:", "md5:", "h1:", "sha256-", "sha512-", "sha384-", "commit/", "tree/", "blob/", "rev: ", "ref: ", "sha: ", "commit: "} {
+		if bytes.HasSuffix(data[max(0, p-len(digest)):p], []byte(digest)) {
+			return true
 		}
 	}
+	return false
 }
 
 // lies tells whether one of the words of with: lies between the name and the value.
@@ -176,7 +212,7 @@ func (r *Rule) lies(between []byte) bool {
 
 // assign looks for a value that is assigned to a name that the keyword is in.
 func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
-	if !named(data, name) {
+	if s.lock || !r.named(data, name) {
 		return
 	}
 	p, ok := assigned(data, name.end)
@@ -185,13 +221,16 @@ func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
 	}
 	whole, secret, ok := r.pattern.at(data, p)
 	s.steps -= whole.end - p
+	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name)) {
+		return
+	}
 	if ok && r.rightFree(data, whole.end) {
 		r.accept(data, span{name.start, whole.end}, secret, emit)
 	}
 }
 
-// open notes the window of a regular expression, joined with the one before where they meet.
-func (s *searcher) open(i int32, r *Rule, data []byte, name span) {
+// note keeps the window of a regular expression, joined with the one before where they meet.
+func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
 	list := s.windows[i]
 	n := len(list)
 	if n > 0 && name.end <= list[n-1].end && r.scope != scopeBytes {
@@ -272,25 +311,46 @@ func ofBytes(list string) (s set) {
 	return s
 }
 
-// named tells whether a keyword is a name and no piece of another word. A short one stands for itself, or as a part of a name
-// in one of the usual spellings: fb_key, fbKey, FB-KEY.
-func named(data []byte, name span) bool {
-	if name.end-name.start > strictName {
+// member tells whether the text at p is a part of a longer name: an extension, a field.
+func member(data []byte, p int) bool {
+	return p >= 2 && data[p-1] == '.' && wordByte[data[p-2]]
+}
+
+// closed tells whether a value that a quote opens ends at one.
+func closed(data []byte, value span) bool {
+	if value.start == 0 {
 		return true
 	}
-	if name.start > 0 {
-		before, c := data[name.start-1], data[name.start]
-		if letter(before) && !(isLower(before) && !isLower(c)) {
-			return false
-		}
+	q := data[value.start-1]
+	if q != '"' && q != '\'' && q != '`' {
+		return value.end >= len(data) || !(data[value.end] == '(' || data[value.end] == '[' || data[value.end] == '{' || data[value.end] == '"' || data[value.end] == '\'' || data[value.end] == '$' || data[value.end] == '*')
 	}
-	if name.end < len(data) {
-		c, after := data[name.end-1], data[name.end]
-		if letter(after) && !(isLower(c) && !isLower(after)) {
-			return false
-		}
+	return value.end < len(data) && (data[value.end] == q || data[value.end] == '\\')
+}
+
+// named tells whether a keyword is a name and no piece of another word: it begins a word, or a part of one in the usual
+// spellings (my_github, myGithub); a short name ends there, too. A long value speaks for itself.
+func (r *Rule) named(data []byte, name span) bool {
+	if r.generic {
+		return true
 	}
-	return true
+	c := data[name.start]
+	inside := name.start > 0 && letter(c) && letter(data[name.start-1]) && !(isLower(data[name.start-1]) && !isLower(c))
+	if name.end >= len(data) {
+		return !inside
+	}
+	last, after := data[name.end-1], data[name.end]
+	if letter(last) && !isLower(last) && isLower(data[name.end-2]) && isLower(after) {
+		return false // the last letter begins the next word
+	}
+	if r.pattern.least >= longValue {
+		return true
+	}
+	if inside || name.end-name.start > strictName {
+		return !inside
+	}
+	next := name.end+1 < len(data) && !isLower(after) && isLower(data[name.end+1]) // the next word begins: URLToken
+	return !letter(after) || !letter(last) || next || isLower(last) && !isLower(after)
 }
 
 func letter(c byte) bool  { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -23,7 +23,7 @@ var (
 var (
 	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "examples"}
 	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "needs", "paths"}
-	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "not"}
+	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
 )
 
@@ -74,7 +74,9 @@ func readRule(file, data string, h heading) (*Rule, []plinth.Problem) {
 	if c, ok := r.props.Get("check"); ok {
 		r.check(rule, c)
 	}
-	rule.check.generic = rule.generic
+	faint := rule.Rule
+	faint.Severity = min(faint.Severity, plinth.Info)
+	rule.faint = &faint
 	if !slices.Equal(rule.Keywords, h.keywords) {
 		r.fault(plinth.Value{}, "the keywords are one list in brackets, in the line of keywords:")
 	}
@@ -266,7 +268,7 @@ func (r *reading) check(rule *Rule, c plinth.Value) {
 	k.entropy = r.number(c, "entropy", 8)
 	k.digits, k.lower, k.upper = int(r.number(c, "digits", 100)), int(r.number(c, "lower", 100)), int(r.number(c, "upper", 100))
 	k.distinct = int(r.number(c, "distinct", 64))
-	k.plain = r.truth(c, "plain")
+	k.plain, k.value = r.truth(c, "plain"), r.truth(c, "value")
 	if name, v := r.text(c, "checksum", false); name != "" {
 		if k.checksum = checksums[name]; k.checksum == nil {
 			r.fault(v, "there is no checksum %s%s", name, value.Hint(name, names(checksums)))

@@ -60,6 +60,7 @@ type Rule struct {
 	paths  []string
 	check  check
 	weaker *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
+	faint  *plinth.Rule // the same with the severity of what looks like a placeholder
 
 	examples func() (found, clean []Example, problems []plinth.Problem)
 }

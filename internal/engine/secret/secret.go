@@ -102,7 +102,10 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 
 func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting {
 	s := sighting{rule: &m.rule.Rule, hash: hashOf(m.value), shape: redact(m.value), at: l.location(path, m.at)}
-	if m.weak && m.rule.weaker != nil {
+	switch {
+	case m.hollow:
+		s.rule, s.note = m.rule.faint, "it looks like a placeholder"
+	case m.weak:
 		s.rule, s.note = m.rule.weaker, "its checksum is wrong: made up or damaged"
 	}
 	if m.rule.check.note != nil {

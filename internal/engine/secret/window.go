@@ -124,7 +124,16 @@ func assigned(data []byte, p int) (int, bool) {
 			p = q
 		}
 	}
+	if data[p-1] == '>' { // <name> may stand on a line of its own
+		for limit := min(len(data), p+2*maxName); p < limit && (data[p] == ' ' || data[p] == '\t' || data[p] == '\n' || data[p] == '\r'); {
+			p++
+		}
+	}
+	comma := data[p-1] == ','
 	p = opening(data, p)
+	if comma && data[p-1] != '"' && data[p-1] != '\'' {
+		return 0, false // the next element of a list
+	}
 	return alternative(data, p), true
 }
 
