@@ -136,7 +136,12 @@ func (c *compiler) quantifier(e ast.Expr, call ast.CallExpr, name string) node {
 		return c.fail(e, "%s takes one or two names and a condition, as in p.A.%s(x, x.B == 1)", name, name)
 	}
 	target := c.value(call.Target())
-	slot, body := c.scoped(c.variables(e, call, count, target.at), func() node { return c.value(call.Args()[count]) })
+	vars := c.variables(e, call, count, target.at)
+	slot, body := c.scoped(vars, func() node { return c.value(call.Args()[count]) })
+	var join *lookup
+	if name == "exists" && count == 1 {
+		join = c.joinOf(call.Target(), call.Args()[count], vars[0].name, slot, vars)
+	}
 	wrong := c.failed(e, "%s is asked of something that is no list or map", name)
 	noBool := c.failed(e, "the condition of %s is not a bool", name)
 	fold := foldAny(body.run, slot, count, name == "exists", noBool)
@@ -151,6 +156,9 @@ func (c *compiler) quantifier(e ast.Expr, call ast.CallExpr, name string) node {
 		w, ok := walkOver(v.Value)
 		if !ok {
 			return wrong
+		}
+		if join != nil {
+			join.narrow(sc, &w)
 		}
 		return fold(sc, &w)
 	}}

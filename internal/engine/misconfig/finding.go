@@ -93,6 +93,9 @@ func (j *judge) place(f *plinth.Finding, o *plinth.Origin) {
 	if o.At.Line > 0 {
 		f.At = o.At
 	}
+	if o.Decl != nil && o.At == o.Decl.At && o.Decl.Header.Line > 0 { // what is missing is missing in the whole block
+		f.At = o.Decl.Header
+	}
 	f.Evidence = append(f.Evidence, chain(o)...)
 }
 

@@ -285,6 +285,17 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// TestPlaceOfBlock shows that what is missing in the whole block of a resource points at the line that opens it.
+func TestPlaceOfBlock(t *testing.T) {
+	own := &plinth.Declaration{Address: "bucket.b", At: plinth.Location{Path: "a.tf", Line: 1, EndLine: 9}, Header: plinth.Location{Path: "a.tf", Line: 1, EndLine: 1}}
+	inner := plinth.MapOf(nil).WithOrigin(&plinth.Origin{At: own.At, Decl: own})
+	props := plinth.MapOf([]plinth.Field{{Key: "properties", Value: inner}})
+	findings, _, _ := check(t, ruleSet(t, "on: T\nfail: \"!has(p.properties.A)\""), []*plinth.Resource{{ID: "tf:#bucket.b", Type: "T", Decl: own, Props: props}})
+	if len(findings) != 1 || findings[0].At != own.Header {
+		t.Errorf("got %+v, want one at %+v", findings, own.Header)
+	}
+}
+
 // TestPlaceOfDefault shows that a default inside a block that is written down points at the block.
 func TestPlaceOfDefault(t *testing.T) {
 	own := &plinth.Declaration{Address: "bucket.b", Header: plinth.Location{Path: "a.tf", Line: 1}}
