@@ -183,7 +183,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly), Modules: d.source(c)}
+		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -227,7 +227,9 @@ func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result,
 	rep.Targets = append(rep.Targets, report.Target{
 		Name: t.Name, Kind: t.Kind, Prefix: fromRepository(t.Dir()), Seen: res.Files.Seen, Read: res.Files.Read, Skipped: res.Files.Skipped, ByReader: res.Files.ByReader,
 	})
-	for _, x := range res.Findings {
+	rep.Findings = slices.Grow(rep.Findings, len(res.Findings))
+	for i := range res.Findings {
+		x := &res.Findings[i]
 		if x.Rule.Severity >= c.Least {
 			rep.Findings = append(rep.Findings, report.Finding{Target: t.Name, Finding: x})
 		}
@@ -284,9 +286,14 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	return set, secrets.Select(c.Only, c.Skip), err
 }
 
+// wantsResources tells whether some output shows the resources themselves.
+func (f *scanFlags) wantsResources() bool {
+	return slices.ContainsFunc(f.outputs, func(o string) bool { return strings.HasPrefix(o, "resources") })
+}
+
 // readers are those that the engines need: none, where nothing is asked of resources.
 func readers(set *rule.Set, f *scanFlags) []plinth.Reader {
-	if set.Len() == 0 && !slices.ContainsFunc(f.outputs, func(o string) bool { return strings.HasPrefix(o, "resources") }) {
+	if set.Len() == 0 && !f.wantsResources() {
 		return nil
 	}
 	return all.Readers()

@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/value"
@@ -13,7 +15,7 @@ type jsonReport struct {
 	Schema   string        `json:"schema"`
 	Version  string        `json:"version"`
 	Targets  []jsonTarget  `json:"targets"`
-	Findings []jsonFinding `json:"findings"`
+	Findings jsonHole      `json:"findings"`
 	Paths    []any         `json:"paths"`
 	Problems []jsonProblem `json:"problems"`
 	Coverage jsonCoverage  `json:"coverage"`
@@ -130,7 +132,7 @@ func some(list []string) []string {
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	s := r.Summary()
 	out := jsonReport{
-		Schema: "plinth.report/1", Version: r.Version, Targets: []jsonTarget{}, Findings: make([]jsonFinding, 0, len(r.Findings)), Paths: []any{},
+		Schema: "plinth.report/1", Version: r.Version, Targets: []jsonTarget{}, Paths: []any{},
 		Problems: problems(r.Problems), Coverage: jsonCoverage{Engines: []jsonEngine{}},
 		Summary: jsonSummary{Fail: map[string]int{}, Unknown: s.Unknown, Suppressed: s.Suppressed},
 	}
@@ -149,10 +151,47 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 	for _, e := range r.Engines {
 		out.Coverage.Engines = append(out.Coverage.Engines, jsonEngine(e))
 	}
-	for i := range r.Findings {
-		out.Findings = append(out.Findings, findingJSON(&r.Findings[i]))
+	var frame bytes.Buffer
+	if err := encode(&frame, out); err != nil {
+		return err
 	}
-	return encode(w, out)
+	head, tail, _ := strings.Cut(frame.String(), `"findings": "`+hole+`"`)
+	b := bufio.NewWriter(w)
+	b.WriteString(head + `"findings": [`)
+	if err := writeFindings(b, r.Findings); err != nil {
+		return err
+	}
+	b.WriteString("]" + tail)
+	return b.Flush()
+}
+
+// hole stands for the findings while the rest of the report is written: there may be too many to hold them all as text.
+const hole = "\ue000findings\ue000"
+
+type jsonHole struct{}
+
+func (jsonHole) MarshalJSON() ([]byte, error) { return []byte(`"` + hole + `"`), nil }
+
+func writeFindings(b *bufio.Writer, list []Finding) error {
+	var one bytes.Buffer
+	e := json.NewEncoder(&one)
+	e.SetEscapeHTML(false)
+	e.SetIndent("  ", " ")
+	for i := range list {
+		one.Reset()
+		if err := e.Encode(findingJSON(&list[i])); err != nil {
+			return err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n  ")
+		b.Write(bytes.TrimRight(one.Bytes(), "\n"))
+	}
+	if len(list) > 0 {
+		b.WriteString("\n ")
+	}
+	return nil
 }
 
 func encode(w io.Writer, v any) error {

@@ -46,7 +46,7 @@ func (r *Report) prefix(target string) string {
 // Finding is a finding of one target.
 type Finding struct {
 	Target string
-	plinth.Finding
+	*plinth.Finding
 }
 
 // Problem is a problem of one target.

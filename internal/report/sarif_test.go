@@ -35,7 +35,7 @@ func sample() *Report {
 	silenced.Key, silenced.Suppressed = "k3", &plinth.Suppression{By: "comment", Why: "test bucket"}
 	return &Report{
 		Version: "1.2.3", Targets: []Target{{Name: ".", Kind: "dir", Prefix: "infra", Seen: 3, Read: 2, Skipped: 1, ByReader: map[string]int{"terraform": 2}}},
-		Findings:  []Finding{{".", find}, {".", unknown}, {".", silenced}},
+		Findings:  []Finding{{".", &find}, {".", &unknown}, {".", &silenced}},
 		Problems:  []Problem{{".", plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: "x.tf", Line: 9, Col: 1}, Text: "a block is not closed"}}},
 		Resources: []*plinth.Resource{res}, Engines: []Engine{{"misconfig", 1, 1}}, FailOn: plinth.High, Exit: 1,
 		Source: func(_, path string) ([]byte, error) {

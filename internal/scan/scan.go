@@ -47,6 +47,8 @@ type Run struct {
 	Progress Progress            // may be nil
 	Modules  plinth.ModuleSource // nil: no remote module is fetched
 	Today    string              // YYYY-MM-DD: suppressions that ended before do not count
+	// Lean lets go of the resources' values once the engines are done: nobody will ask for them.
+	Lean bool
 }
 
 // Result is what one target gave.
@@ -90,11 +92,17 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	if err := r.check(ctx, res, c); err != nil {
 		return nil, err
 	}
-	res.Findings = verdict.Sort(within(t, c.findings))
+	res.Findings = verdict.Sort(within(t, c.findings()))
 	if !r.Config.IgnoreRepo {
 		verdict.Suppress(res.Findings, r.reading(t), r.Today, c.Problem)
 	}
 	res.Problems = sortProblems(c.problems)
+	if r.Lean {
+		res.Graph = nil
+		for _, x := range res.Resources {
+			x.Props, x.Source = plinth.Value{}, plinth.Value{}
+		}
+	}
 	return res, ctx.Err()
 }
 
@@ -149,6 +157,7 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 	data := make([][]byte, len(list.Files))
 	want := make([][]bool, len(list.Files))
 	engines := r.fileEngines()
+	buffers := sync.Pool{New: func() any { return new([]byte) }}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, r.Config.Jobs))
 	for i, f := range list.Files {
@@ -156,7 +165,16 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			b, err := t.Read(f.Path)
+			var buf []byte
+			if f.Other { // nobody keeps it
+				own := buffers.Get().(*[]byte)
+				defer buffers.Put(own)
+				if int64(cap(*own)) <= f.Size {
+					*own = make([]byte, 0, f.Size+f.Size/2+1)
+				}
+				buf = *own
+			}
+			b, err := t.ReadInto(f.Path, buf)
 			if err != nil {
 				c.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: f.Path}, Text: tree.Reason(err)})
 				return nil
@@ -325,11 +343,28 @@ func (r *Run) tell(stage string, done, total int) {
 	}
 }
 
+const chunk = 1024 // findings that are kept together
+
+// findings hands over all findings; the collector has none afterwards.
+func (c *collector) findings() []plinth.Finding {
+	n := 0
+	for _, part := range c.chunks {
+		n += len(part)
+	}
+	out := make([]plinth.Finding, 0, n)
+	for i, part := range c.chunks {
+		out = append(out, part...)
+		c.chunks[i] = nil
+	}
+	c.chunks = nil
+	return out
+}
+
 // collector is the sink of a run.
 type collector struct {
 	mu        sync.Mutex
 	resources []*plinth.Resource
-	findings  []plinth.Finding
+	chunks    [][]plinth.Finding // full ones but the last: a list of all would be copied as it grows
 	problems  []plinth.Problem
 }
 
@@ -349,7 +384,12 @@ func (c *collector) Problem(p plinth.Problem) {
 
 func (c *collector) Finding(f plinth.Finding) {
 	c.mu.Lock()
-	c.findings = append(c.findings, f)
+	last := len(c.chunks) - 1
+	if last < 0 || len(c.chunks[last]) == chunk {
+		c.chunks = append(c.chunks, make([]plinth.Finding, 0, chunk))
+		last++
+	}
+	c.chunks[last] = append(c.chunks[last], f)
 	c.mu.Unlock()
 }
 

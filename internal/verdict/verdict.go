@@ -17,7 +17,7 @@ const keyBytes = 12 // of the SHA-256 that names a finding: 96 bits, no collisio
 // Sort orders findings by severity, rule, place and resource, drops exact doubles and gives each its fingerprint: a hash of
 // rule, project, root folder, resource address and property path. It holds no line numbers, so that it survives edits.
 func Sort(findings []plinth.Finding) []plinth.Finding {
-	sort.SliceStable(findings, func(i, j int) bool { return less(&findings[i], &findings[j]) })
+	arrange(findings)
 	out := findings[:0]
 	for i := range findings {
 		if i > 0 && same(&findings[i], &out[len(out)-1]) {
@@ -26,18 +26,49 @@ func Sort(findings []plinth.Finding) []plinth.Finding {
 		out = append(out, findings[i])
 	}
 	out = yield(out)
-	seen := make(map[string]int, len(out))
+	seen := make(map[[keyBytes]byte]int32, len(out))
 	for i := range out {
 		identity := identity(&out[i])
-		n := seen[identity]
-		seen[identity]++
+		key := digest(identity)
+		n := seen[key]
+		seen[key]++
 		if n > 0 { // two blocks of one address: the order in the code tells them apart
-			identity += "\x00" + strconv.Itoa(n)
+			key = digest(identity + "\x00" + strconv.Itoa(int(n)))
 		}
-		sum := sha256.Sum256([]byte(identity))
-		out[i].Key = hex.EncodeToString(sum[:keyBytes])
+		out[i].Key = hex.EncodeToString(key[:])
 	}
 	return out
+}
+
+// arrange sorts the findings in place, each moved once: they are too large to be swapped at every comparison.
+func arrange(list []plinth.Finding) {
+	order := make([]int32, len(list))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	sort.SliceStable(order, func(i, j int) bool { return less(&list[order[i]], &list[order[j]]) })
+	for i := range order {
+		if order[i] < 0 || order[i] == int32(i) {
+			continue
+		}
+		first, at := list[i], int32(i)
+		for {
+			from := order[at]
+			order[at] = -1
+			if from == int32(i) {
+				list[at] = first
+				break
+			}
+			list[at] = list[from]
+			at = from
+		}
+	}
+}
+
+func digest(s string) (key [keyBytes]byte) {
+	sum := sha256.Sum256([]byte(s))
+	copy(key[:], sum[:])
+	return key
 }
 
 // spot is what a rule said something about; where in it is a Location.
@@ -48,9 +79,15 @@ func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), ad
 // yield takes out the failing findings of rules that yield to another one that fails at the same place: at the same range, or at
 // one that holds it or lies in it. Their rules move to the finding that stays, also where that one is reached over several rules.
 func yield(list []plinth.Finding) []plinth.Finding {
+	wins := map[string]bool{} // rules that another one yields to
+	for i := range list {
+		for _, id := range list[i].Rule.YieldsTo {
+			wins[id] = true
+		}
+	}
 	at := map[spot][]int{}
 	for i := range list {
-		if list[i].Verdict == plinth.Fail {
+		if list[i].Verdict == plinth.Fail && wins[list[i].Rule.ID] {
 			s := spotOf(&list[i], list[i].Rule.ID)
 			at[s] = append(at[s], i)
 		}
