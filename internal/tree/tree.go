@@ -271,17 +271,36 @@ func candidate(p string) (int64, bool) {
 }
 
 // Read reads one file.
-func (t *Tree) Read(p string) ([]byte, error) {
+func (t *Tree) Read(p string) ([]byte, error) { return t.ReadInto(p, nil) }
+
+// ReadInto reads one file into buf, or into a larger buffer where it is too small for the file and one byte more.
+func (t *Tree) ReadInto(p string, buf []byte) ([]byte, error) {
 	f, err := t.FS.Open(p)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("the file has more than %d MiB", maxFile>>20)
+	if cap(buf) == 0 {
+		info, err := f.Stat()
+		if err != nil {
+			return nil, err
+		}
+		buf = make([]byte, 0, min(info.Size(), maxFile)+1)
 	}
-	return data, err
+	for buf = buf[:0]; ; {
+		n, err := f.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case err == io.EOF:
+			return buf, nil
+		case err != nil:
+			return nil, err
+		case len(buf) > maxFile:
+			return nil, fmt.Errorf("the file has more than %d MiB", maxFile>>20)
+		case len(buf) == cap(buf):
+			buf = append(buf, 0)[:len(buf)]
+		}
+	}
 }
 
 func excluded(p string, patterns []string) bool {

@@ -19,6 +19,7 @@ type check struct {
 	entropy              float64 // least Shannon entropy, bits per character
 	plain                bool    // placeholders are not looked for: the text is a block, or has such a form by itself
 	value                bool    // nothing but a name speaks for it: references, words and placeholders are no secrets
+	mixed                bool    // digits and letters change as if drawn by lot
 	words                []string
 	not                  *regexp.Regexp
 	structure            func([]byte) bool
@@ -72,8 +73,8 @@ func (c *check) judge(s []byte) quality {
 	if c.not != nil && c.not.Match(s) || !c.plain && template(s) {
 		return no
 	}
-	empty := !c.plain && (masked(&count, len(s)) || running(s))
-	if c.value && (empty || reference(s) || wordy(s) || !random(s)) {
+	empty := !c.plain && (masked(&count, len(s)) || running(s)) || usual[string(s[:min(len(s), longestUsual)])]
+	if c.value && (empty || reference(s) || wordy(s)) || (c.value || c.mixed) && !random(s) {
 		return no
 	}
 	switch {
@@ -84,6 +85,12 @@ func (c *check) judge(s []byte) quality {
 	}
 	return real
 }
+
+// usual are values that stand for any other.
+var usual = map[string]bool{"password": true, "Password": true, "PASSWORD": true, "passwd": true, "pass": true, "pwd": true, "secret": true, "SECRET": true, "token": true, "TOKEN": true, "xxx": true, "example": true,
+	"changeme": true, "changeit": true, "user": true, "username": true, "admin": true, "root": true, "test": true, "guest": true, "foo": true, "bar": true, "mypassword": true, "mypass": true}
+
+const longestUsual = 10 // bytes of the longest of them
 
 // entropy is Shannon's, in bits per character.
 func entropy(count *[256]uint16, n int) float64 {

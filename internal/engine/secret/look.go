@@ -42,8 +42,9 @@ type searcher struct {
 	steps   int
 	problem func(plinth.Problem)
 	path    string
-	lower   string // the path in lower case
-	lock    bool   // the file lists versions and hashes of packages
+	lower   string         // the path in lower case
+	mine    map[int32]bool // whether a rule with paths is for this file
+	lock    bool           // the file lists versions and hashes of packages
 }
 
 // locks are files that name packages, versions and hashes: in them a name near a value says nothing.
@@ -69,6 +70,7 @@ func (s *searcher) text(file string, data []byte) []match {
 // open begins a file.
 func (s *searcher) open(p string) {
 	s.path, s.lower = p, strings.ToLower(p)
+	clear(s.mine)
 	s.lock = slices.Contains(locks, path.Base(s.lower))
 }
 
@@ -90,10 +92,26 @@ func (s *searcher) rule(i int32) *Rule {
 	for _, p := range problems {
 		s.problem(p)
 	}
-	if r == nil || len(r.paths) > 0 && !slices.ContainsFunc(r.paths, func(p string) bool { return tree.Match(p, s.lower) }) {
+	if r == nil || len(r.paths) == 0 {
+		return r
+	}
+	mine, known := s.mine[i]
+	if !known {
+		mine = r.forPath(s.lower)
+		s.mine[i] = mine
+	}
+	if !mine {
 		return nil
 	}
 	return r
+}
+
+// forPath tells whether the rule is for a file of this lower-case path.
+func (r *Rule) forPath(lower string) bool {
+	if len(r.endings) == len(r.paths) {
+		return slices.ContainsFunc(r.endings, func(e string) bool { return strings.HasSuffix(lower, e) })
+	}
+	return slices.ContainsFunc(r.paths, func(p string) bool { return tree.Match(p, lower) })
 }
 
 // find returns everything that some rule matches, in the text and in what is encoded in it.
@@ -146,14 +164,14 @@ func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 
 // token looks for a text with a shape of its own around the keyword.
 func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit func(match)) {
-	least, most, _ := r.pattern.before(keyword)
-	for from := max(0, at.start-most); from <= at.start-least; from++ {
+	o := r.offsets[slices.Index(r.Keywords, keyword)]
+	for from := max(0, at.start-o.most); from <= at.start-o.least; from++ {
 		if s.steps--; !r.first[data[from]] || !leftFree(data, from) || member(data, from) && !strings.ContainsAny(keyword, "./") {
 			continue
 		}
 		whole, secret, ok := r.pattern.at(data, from)
 		s.steps -= whole.end - from
-		if ok && whole.end >= at.end && r.rightFree(data, whole.end) && r.accept(data, whole, secret, emit) {
+		if ok && whole.end >= at.end && r.rightFree(data, whole.end) && !(r.bare && inBlock(data, whole)) && r.accept(data, whole, secret, emit) {
 			return
 		}
 	}
@@ -164,6 +182,7 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 	if s.lock || !r.named(data, name) {
 		return
 	}
+	s.steps -= r.gap
 	lines, parted := 0, false
 	limit := min(len(data), name.end+r.gap+1)
 	for p := name.end; p < limit; p++ {
@@ -173,10 +192,10 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 				return
 			}
 		}
-		if s.steps--; r.first[c] && parted && leftFree(data, p) && !r.clings(data, p) {
+		if r.first[c] && parted && leftFree(data, p) {
 			whole, secret, ok := r.pattern.at(data, p)
 			s.steps -= whole.end - p
-			if ok && r.rightFree(data, whole.end) && r.lies(data[name.start:p]) && r.accept(data, span{name.start, whole.end}, secret, emit) {
+			if ok && r.rightFree(data, whole.end) && !r.clings(data, p) && r.lies(data[name.start:p]) && r.accept(data, span{name.start, whole.end}, secret, emit) {
 				return
 			}
 		}
@@ -255,7 +274,7 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 		r := s.rule(i)
 		for _, w := range s.windows[i] {
 			text := data[w.start:w.end]
-			if r.needs != nil && !r.needs.Match(text) {
+			if !holdsAll(text, r.must) || !r.lies(text) || r.needs != nil && !r.needs.Match(text) {
 				continue
 			}
 			for _, m := range r.expr().FindAllSubmatchIndex(text, -1) {
@@ -309,6 +328,36 @@ func ofBytes(list string) (s set) {
 		s[list[i]] = true
 	}
 	return s
+}
+
+const blockLine = 40 // bytes of base64 at the end of a line that make it one of a block
+
+var base64Byte = ofBytes("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/=")
+
+// inBlock tells whether a text is a piece of base64: it goes on what + or / leads to, or begins a line below one of the same kind.
+func inBlock(data []byte, at span) bool {
+	if at.end < len(data) && (data[at.end] == '+' || data[at.end] == '/') {
+		return true
+	}
+	p := at.start - 1
+	if p < 0 {
+		return false
+	}
+	if data[p] == '+' || data[p] == '/' && p > 0 && base64Byte[data[p-1]] && data[p-1] != '/' && !bytes.Contains(data[max(0, p-blockLine):p], []byte("://")) {
+		return true
+	}
+	for p >= 0 && (data[p] == ' ' || data[p] == '\t' || data[p] == '\n' || data[p] == '\r') {
+		p--
+	}
+	if p < blockLine || !bytes.ContainsRune(data[p+1:at.start], '\n') {
+		return false
+	}
+	for _, c := range data[p-blockLine : p+1] {
+		if !base64Byte[c] {
+			return false
+		}
+	}
+	return true
 }
 
 // member tells whether the text at p is a part of a longer name: an extension, a field.

@@ -105,7 +105,7 @@ func random(s []byte) bool {
 	case len(s) >= 20:
 		return changes >= 3
 	case len(s) >= 16:
-		return changes >= 3 || changes >= 2 && runs >= 7
+		return changes >= 3
 	}
 	return changes >= 2 && runs >= 4
 }

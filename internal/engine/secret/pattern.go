@@ -9,6 +9,7 @@ const (
 	maxVariants = 64       // sequences that the alternatives of one pattern may unfold to
 	maxSegments = 600      // segments of one sequence
 	maxRepeat   = 64 << 10 // bytes that an open repetition may take
+	fewMarks    = 5        // letters and digits that do not mark a token by themselves
 	maxChoice   = 10       // characters that one place of a keyword may have in a pattern
 )
 
@@ -374,6 +375,36 @@ func (p *pattern) begin() set {
 		}
 	}
 	return out
+}
+
+// bare tells whether nothing but a few letters and digits marks a match: base64 holds the same by chance.
+func (p *pattern) bare() bool {
+	for i := range p.sequences {
+		marks := 0
+		for _, g := range p.sequences[i].segments {
+			n, c := g.count()
+			if n == 1 && !letter(c) && !(c >= '0' && c <= '9') {
+				marks = fewMarks + 1
+			}
+			if n == 1 {
+				marks += g.min
+			}
+		}
+		if marks <= fewMarks {
+			return true
+		}
+	}
+	return false
+}
+
+// count returns how many bytes, of either case, the segment may hold, and one of them.
+func (g *segment) count() (n int, one byte) {
+	for c, in := range g.in {
+		if in && lower(byte(c)) == byte(c) || in && !g.in[lower(byte(c))] {
+			n, one = n+1, byte(c)
+		}
+	}
+	return n, one
 }
 
 // last is the set of the bytes that may end a match.

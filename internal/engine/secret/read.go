@@ -23,7 +23,7 @@ var (
 var (
 	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "examples"}
 	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "needs", "paths"}
-	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "value", "not"}
+	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "mixed", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
 )
 
@@ -185,6 +185,11 @@ func (r *reading) find(rule *Rule, find plinth.Value) {
 		}
 	}
 	rule.paths = r.list(find, "paths", nil)
+	for _, p := range rule.paths {
+		if s, ok := strings.CutPrefix(p, "*."); ok && !strings.ContainsAny(s, "*?[{/") {
+			rule.endings = append(rule.endings, "."+s)
+		}
+	}
 	rule.with = r.list(find, "with", nil)
 	if slices.Contains(rule.with, "key") {
 		rule.with = append(slices.DeleteFunc(rule.with, func(s string) bool { return s == "key" }), keyWords...)
@@ -221,9 +226,11 @@ func (r *reading) shape(rule *Rule, find plinth.Value, source string) {
 		r.fault(find, "%s: %v", source, err)
 		return
 	}
-	rule.pattern, rule.edge, rule.first = p, *p.last(), p.begin()
+	rule.pattern, rule.edge, rule.first, rule.bare = p, *p.last(), p.begin(), p.bare()
 	for _, k := range rule.Keywords {
-		if _, _, ok := p.before(k); !ok && rule.form == formToken {
+		least, most, ok := p.before(k)
+		rule.offsets = append(rule.offsets, offset{least, most})
+		if !ok && rule.form == formToken {
 			r.fault(find, "the keyword %s is no part of %s", k, source)
 		}
 	}
@@ -236,7 +243,7 @@ func (r *reading) regex(rule *Rule, find plinth.Value, source string) {
 		return
 	}
 	rule.expr = lazy(source)
-	rule.group = secretGroup(re)
+	rule.group, rule.must = secretGroup(re), mandatory(re)
 	if needs, v := r.text(find, "needs", false); needs != "" {
 		if rule.needs, err = regexp.Compile(needs); err != nil {
 			r.fault(v, "needs: %v", err)
@@ -268,7 +275,7 @@ func (r *reading) check(rule *Rule, c plinth.Value) {
 	k.entropy = r.number(c, "entropy", 8)
 	k.digits, k.lower, k.upper = int(r.number(c, "digits", 100)), int(r.number(c, "lower", 100)), int(r.number(c, "upper", 100))
 	k.distinct = int(r.number(c, "distinct", 64))
-	k.plain, k.value = r.truth(c, "plain"), r.truth(c, "value")
+	k.plain, k.mixed, k.value = r.truth(c, "plain"), r.truth(c, "mixed"), r.truth(c, "value")
 	if name, v := r.text(c, "checksum", false); name != "" {
 		if k.checksum = checksums[name]; k.checksum == nil {
 			r.fault(v, "there is no checksum %s%s", name, value.Hint(name, names(checksums)))

@@ -47,23 +47,30 @@ type Rule struct {
 	form    form
 	generic bool     // it tells nothing of the kind: it yields to every other rule
 	pattern *pattern // token, near, assign
+	offsets []offset // of each keyword in the pattern
 	first   set      // bytes that a match of pattern may begin with
+	bare    bool     // base64 may hold by chance what it matches
 	edge    set      // bytes that may not follow it
 	gap     int
-	with    []string // near: one of these words lies between name and value, or in the name
+	with    []string // one of these words lies between name and value (near), in the window (text)
 
-	expr   func() *regexp.Regexp // text
-	group  int                   // its group that is the secret; 0: the first that holds something, else the whole
-	scope  scope
-	reach  int            // bytes of scope bytes
-	needs  *regexp.Regexp // must match in the window as well; nil: nothing more
-	paths  []string
-	check  check
-	weaker *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
-	faint  *plinth.Rule // the same with the severity of what looks like a placeholder
+	expr    func() *regexp.Regexp // text
+	group   int                   // its group that is the secret; 0: the first that holds something, else the whole
+	scope   scope
+	reach   int            // bytes of scope bytes
+	must    [][]byte       // texts that are in every match
+	needs   *regexp.Regexp // must match in the window as well; nil: nothing more
+	paths   []string       // patterns of lower-case paths
+	endings []string       // paths, where all of them are endings
+	check   check
+	weaker  *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
+	faint   *plinth.Rule // the same with the severity of what looks like a placeholder
 
 	examples func() (found, clean []Example, problems []plinth.Problem)
 }
+
+// offset is how many bytes of a match lie before a keyword in it.
+type offset struct{ least, most int }
 
 // Example is a text of a rule file.
 type Example struct {

@@ -358,7 +358,14 @@ func bracketed(s string) []string {
 		}
 		var word string
 		if s[0] == '\'' || s[0] == '"' {
-			if word, s, ok = strings.Cut(s[1:], s[:1]); ok {
+			quote := s[:1]
+			word, s, ok = strings.Cut(s[1:], quote)
+			for ok && quote == "'" && strings.HasPrefix(s, quote) { // '' is a quote
+				var more string
+				more, s, ok = strings.Cut(s[1:], quote)
+				word += quote + more
+			}
+			if ok {
 				out = append(out, word)
 			}
 			continue
