@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -72,12 +73,16 @@ func digest(s string) (key [keyBytes]byte) {
 }
 
 // spot is what a rule said something about; where in it is a Location.
-type spot struct{ rule, root, address string }
+type spot struct {
+	rule, root, address string
+	verdict             plinth.Verdict
+}
 
-func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f)} }
+func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f), f.Verdict} }
 
-// yield takes out the failing findings of rules that yield to another one that fails at the same place: at the same range, or at
-// one that holds it or lies in it. Their rules move to the finding that stays, also where that one is reached over several rules.
+// yield takes out the findings of rules that yield to another one that has the same verdict at the same place: at the same range, or
+// at one that holds it or lies in it. Their rules move to the finding that stays, also where that one is reached over several rules.
+// What is unknown for two rules is one thing to find out.
 func yield(list []plinth.Finding) []plinth.Finding {
 	wins := map[string]bool{} // rules that another one yields to
 	for i := range list {
@@ -87,19 +92,22 @@ func yield(list []plinth.Finding) []plinth.Finding {
 	}
 	at := map[spot][]int{}
 	for i := range list {
-		if list[i].Verdict == plinth.Fail && wins[list[i].Rule.ID] {
+		if wins[list[i].Rule.ID] {
 			s := spotOf(&list[i], list[i].Rule.ID)
 			at[s] = append(at[s], i)
 		}
 	}
 	stays := map[int]int{} // a finding that yielded → the one that it yielded to
 	for i := range list {
-		if list[i].Verdict == plinth.Fail {
-			if k, ok := winner(list, i, at, stays); ok {
-				list[k].Also = append(append(list[k].Also, list[i].Rule), list[i].Also...)
-				list[i].Also = nil
-				stays[i] = k
+		if k, ok := winner(list, i, at, stays); ok {
+			list[k].Also = append(append(list[k].Also, list[i].Rule), list[i].Also...)
+			list[i].Also = nil
+			for _, b := range list[i].Because {
+				if !slices.Contains(list[k].Because, b) {
+					list[k].Because = append(slices.Clip(list[k].Because), b)
+				}
 			}
+			stays[i] = k
 		}
 	}
 	if len(stays) == 0 {

@@ -102,6 +102,10 @@ func TestYieldPlaces(t *testing.T) {
 		f.Rule, f.At.Col, f.At.EndLine, f.At.EndCol = r, 1, end, 9
 		return f
 	}
+	open := func(f plinth.Finding) plinth.Finding {
+		f.Verdict, f.Because = plinth.Undecided, []string{"var.x"}
+		return f
+	}
 	for _, tc := range []struct {
 		name string
 		list []plinth.Finding
@@ -112,6 +116,8 @@ func TestYieldPlaces(t *testing.T) {
 		{"around", []plinth.Finding{at(wide, 4, 4), at(narrow, 3, 5)}, "r-wide [r-narrow X3]"},
 		{"the very place first", []plinth.Finding{at(wide, 3, 9), at(wide, 4, 4), at(narrow, 4, 4)}, "r-wide [] r-wide [r-narrow X3]"},
 		{"beside", []plinth.Finding{at(wide, 6, 7), at(narrow, 3, 5)}, "r-wide [] r-narrow [X3]"},
+		{"fails and is unknown", []plinth.Finding{at(wide, 3, 5), open(at(narrow, 3, 5))}, "r-wide [] r-narrow [X3]"},
+		{"both are unknown", []plinth.Finding{open(at(wide, 3, 5)), open(at(narrow, 3, 5))}, "r-wide [r-narrow X3]"},
 		{"the middle one alone", []plinth.Finding{at(every, 3, 3), at(narrow, 3, 3)}, "r-every [] r-narrow [X3]"},
 	} {
 		var got []string

@@ -214,6 +214,9 @@ func (s *scope) attribute(logical, attr string) plinth.Value {
 	if s.template.resources[logical] {
 		v = v.WithRefs(plinth.Ref{To: logical, Attr: attr})
 	}
+	if attr == "Arn" || strings.HasSuffix(attr, ".Arn") {
+		v = v.WithEnds("arn:", "")
+	}
 	return v
 }
 

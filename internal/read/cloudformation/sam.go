@@ -147,7 +147,7 @@ func (x *expanding) function() {
 	}
 	if x.get("Role").IsNull() {
 		role := x.of.Name + "Role"
-		add("Role", x.made(plinth.UnknownOf(role+".Arn").WithRefs(plinth.Ref{To: x.of.Name})))
+		add("Role", x.made(plinth.UnknownOf(role+".Arn").WithRefs(plinth.Ref{To: x.of.Name}).WithEnds("arn:", "")))
 		x.add("AWS::IAM::Role", "Role", x.role())
 	}
 	x.add("AWS::Lambda::Function", "", p)
@@ -189,11 +189,7 @@ func (x *expanding) role() []plinth.Field {
 		case document:
 			inline = append(inline, object("PolicyName", name, "PolicyDocument", p).WithOrigin(p.Origin()))
 		case p.Kind() == plinth.Map:
-			template := "policy template"
-			if f := p.Fields(); len(f) > 0 {
-				template = f[0].Key
-			}
-			inline = append(inline, object("PolicyName", name, "PolicyDocument", plinth.UnknownOf(template)).WithOrigin(p.Origin()))
+			inline = append(inline, object("PolicyName", name, "PolicyDocument", policyTemplate(p)).WithOrigin(p.Origin()))
 		case p.Kind() == plinth.String && !strings.HasPrefix(p.Str(), "arn:"):
 			managed = append(managed, plinth.StringOf("arn:aws:iam::aws:policy/"+p.Str()).WithOrigin(p.Origin()))
 		default:

@@ -4,6 +4,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/terraform/expr"
 	"github.com/plinthsec/plinth/internal/read/terraform/function"
+	"strings"
 )
 
 // resource is a resource or data block in a module instance.
@@ -122,12 +123,32 @@ func (one *resourceInstance) Attr(n string) (expr.Item, bool) {
 	if !ok {
 		v, ok = one.computed(n)
 	}
-	v = expr.Attribute(one.address, n, v, ok)
+	v = one.known(n, expr.Attribute(one.address, n, v, ok))
 	if one.read == nil {
 		one.read = map[string]plinth.Value{}
 	}
 	one.read[n] = v
 	return expr.Item{Value: v}, true
+}
+
+// known adds what is sure of an attribute that only the provider fills: every ARN begins with "arn:", and that of a policy, role,
+// user or group ends with its name.
+func (one *resourceInstance) known(n string, v plinth.Value) plinth.Value {
+	kind := one.of.block.labels[0]
+	if n != "arn" || !v.IsUnknown() || !strings.HasPrefix(kind, "aws_") {
+		return v
+	}
+	tail := ""
+	switch kind {
+	case "aws_iam_policy", "aws_iam_role", "aws_iam_user", "aws_iam_group":
+		name, _ := one.set("name")
+		if name.IsUnknown() {
+			_, tail = name.Ends()
+		} else if name.Kind() == plinth.String {
+			tail = "/" + name.Str()
+		}
+	}
+	return v.WithEnds("arn:", tail)
 }
 
 // Index implements expr.Lazy.
