@@ -29,22 +29,34 @@ func (j *judge) podSecurity() plinth.Value {
 		told = min(j.psa, told)
 	}
 	own := plinth.Value{}
-	for _, n := range j.All("core/Namespace") {
-		if version, ok := n.At("metadata", "labels", versionLabel); ok {
-			if own.IsNull() {
-				own = j.namespace()
-			}
-			name, _ := n.At("metadata", "name")
-			switch {
-			case version.IsNull(), name.Kind() == plinth.String && own.Kind() == plinth.String && name.Str() != own.Str():
-			case name.IsUnknown() || own.IsUnknown() || version.IsUnknown():
-				return plinth.UnknownOf(append(append(name.Why(), own.Why()...), version.Why()...)...)
-			default:
-				return minorVersion(version.Str(), told)
-			}
+	for _, n := range j.versioned() {
+		if own.IsNull() {
+			own = j.namespace()
+		}
+		version, _ := n.At("metadata", "labels", versionLabel)
+		name, _ := n.At("metadata", "name")
+		switch {
+		case name.Kind() == plinth.String && own.Kind() == plinth.String && name.Str() != own.Str():
+		case name.IsUnknown() || own.IsUnknown() || version.IsUnknown():
+			return plinth.UnknownOf(append(append(name.Why(), own.Why()...), version.Why()...)...)
+		default:
+			return minorVersion(version.Str(), told)
 		}
 	}
 	return plinth.NumberOf(float64(told))
+}
+
+// versioned returns the project's namespaces that state a version.
+func (j *judge) versioned() []plinth.Value {
+	return j.Index(versionLabel, func() any {
+		var out []plinth.Value
+		for _, n := range j.All("core/Namespace") {
+			if version, ok := n.At("metadata", "labels", versionLabel); ok && !version.IsNull() {
+				out = append(out, n)
+			}
+		}
+		return out
+	}).([]plinth.Value)
 }
 
 // namespace returns the name of the resource's namespace.
