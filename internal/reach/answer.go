@@ -1,0 +1,124 @@
+package reach
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// Connection is one pair that may talk.
+type Connection struct {
+	From, To string // namespace/name[Kind], or external:LOW-HIGH,… of IPv4 addresses
+	Allow    Ports
+	MTLS     string        // mode of the receiver's mutual TLS towards this sender: STRICT, PERMISSIVE, DISABLE; "" outside a mesh
+	When     []string      // on what the answer rests that manifests do not tell
+	Because  []plinth.Step // the rules that let it through, the sender's first; nil unless asked for
+}
+
+// Connections returns every pair between different workloads, and between workloads and addresses outside, for which some port is
+// allowed, sorted by From and To. Proof asks for Because.
+func (w *World) Connections(proof bool) []Connection {
+	var out []Connection
+	for i, a := range w.Workloads {
+		for j, b := range w.Workloads {
+			if i == j {
+				continue
+			}
+			if id := w.allowed(i, j); id != none {
+				c := Connection{From: a.String(), To: b.String(), Allow: w.pool.sets[id], MTLS: w.mtls(a, b), When: w.when(a, b)}
+				if proof {
+					c.Because = w.why(a, b)
+				}
+				out = append(out, c)
+			}
+		}
+		for d := range w.groups {
+			for id, spans := range w.outside(direction(d), a) {
+				c := Connection{From: a.String(), To: external(spans), Allow: w.pool.sets[id], When: w.when(a)}
+				if direction(d) == ingress {
+					c.From, c.To = c.To, c.From
+				}
+				if proof {
+					c.Because = w.whyOutside(direction(d), a, spans)
+				}
+				out = append(out, c)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Connection) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return out
+}
+
+func external(spans Spans) string {
+	var out []string
+	for _, s := range spans {
+		out = append(out, address(s.Lo)+"-"+address(s.Hi))
+	}
+	return "external:" + strings.Join(out, ",")
+}
+
+func address(n uint32) string {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
+}
+
+// when tells what manifests leave open about the ends.
+func (w *World) when(ends ...*Workload) []string {
+	var out []string
+	for _, l := range ends {
+		if l.HostNetwork {
+			out = append(out, l.String()+" uses the network of its node, where plugins differ in what policies bind")
+		}
+	}
+	return out
+}
+
+// why proves a pair: the hits of each side that bear on what both allow.
+func (w *World) why(a, b *Workload) []plinth.Step {
+	var out []plinth.Step
+	for _, x := range a.classes {
+		for _, y := range b.classes {
+			both := w.pool.intersect(w.groups[egress][x].row[y], w.groups[ingress][y].row[x])
+			out = w.steps(out, egress, w.groups[egress][x], y, a, both)
+			out = w.steps(out, ingress, w.groups[ingress][y], x, b, both)
+		}
+	}
+	return out
+}
+
+func (w *World) whyOutside(d direction, l *Workload, spans Spans) []plinth.Step {
+	var out []plinth.Step
+	for i, a := range w.atoms {
+		if !spans.Contains(a.Lo) {
+			continue
+		}
+		for _, class := range l.classes {
+			g, col := w.groups[d][class], len(w.classes)+i
+			out = w.steps(out, d, g, col, l, g.row[col])
+		}
+	}
+	return out
+}
+
+// steps adds the proof of one side, each rule once.
+func (w *World) steps(to []plinth.Step, d direction, g *group, col int, l *Workload, both uint32) []plinth.Step {
+	var hits []hit
+	w.decide(d, g, col, &hits)
+	for _, h := range hits {
+		ports := w.pool.intersect(h.ports, both)
+		if ports == none {
+			continue
+		}
+		s := plinth.Step{Note: fmt.Sprintf("%s of %s: %s", d, l, h.text), At: h.at, Resource: l.String()}
+		if h.rule != nil {
+			s.Note = fmt.Sprintf("%s of %s: %s %s %s", d, l, h.rule.policy.name, h.text, w.pool.sets[ports])
+		}
+		if !slices.Contains(to, s) {
+			to = append(to, s)
+		}
+	}
+	return to
+}
