@@ -38,9 +38,9 @@ func (w *World) Connections(proof bool) []Connection {
 		}
 		for d := range w.groups {
 			for id, spans := range w.outside(direction(d), a) {
-				c := Connection{From: a.String(), To: external(spans), Allow: w.pool.sets[id], When: w.when(a)}
+				c := Connection{From: a.String(), To: external(spans), Allow: w.pool.sets[id], When: w.when(a, nil)}
 				if direction(d) == ingress {
-					c.From, c.To = c.To, c.From
+					c.From, c.To, c.When = c.To, c.From, w.when(nil, a)
 				}
 				if proof {
 					c.Because = w.whyOutside(direction(d), a, spans)
@@ -65,15 +65,19 @@ func address(n uint32) string {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}).String()
 }
 
-// when tells what manifests leave open about the ends.
-func (w *World) when(ends ...*Workload) []string {
+// when tells what manifests leave open about the ends, of which one is nil where it is outside.
+func (w *World) when(from, to *Workload) []string {
 	var out []string
-	for _, l := range ends {
-		if l.HostNetwork {
+	for _, l := range []*Workload{from, to} {
+		if l != nil && l.HostNetwork {
 			out = append(out, l.String()+" uses the network of its node, where plugins differ in what policies bind")
 		}
 	}
-	return out
+	if to != nil {
+		out = append(out, w.meshWhen(from, to)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // why proves a pair: the hits of each side that bear on what both allow.

@@ -41,6 +41,7 @@ type policy struct {
 type rule struct {
 	action  action
 	peers   set   // of pods; after folding of columns
+	bare    set   // likewise: the peers where no mutual TLS proves who they are; nil unless the rule is Istio's
 	blocks  Spans // addresses outside the cluster
 	any     bool  // every peer, inside and outside
 	ports   Ports

@@ -36,8 +36,7 @@ type World struct {
 type group struct {
 	admin, policies, baseline []*policy
 	auth                      []*authorization
-	table                     *pod   // whose named ports count where the pod itself receives
-	mode                      string // mutual TLS of the pod, "" outside the mesh
+	table                     *pod // whose named ports count where the pod itself receives
 	row                       []uint32
 }
 
@@ -163,11 +162,11 @@ func (w *World) fold() {
 	}
 	seen := map[string]bool{}
 	split := func(s set) {
-		if key := s.key(); seen[key] {
+		key := s.key()
+		if seen[key] {
 			return
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		moved := map[int]int{}
 		s.each(func(i int) {
 			to, ok := moved[class[i]]
@@ -187,7 +186,10 @@ func (w *World) fold() {
 	for _, a := range w.mesh.policies {
 		split(a.subject)
 	}
-	w.rules(func(u *rule) { split(u.peers) })
+	w.rules(func(u *rule) {
+		split(u.peers)
+		split(u.bare)
+	})
 	number := map[int]int{}
 	for i, p := range w.pods {
 		n, ok := number[class[i]]
@@ -220,21 +222,27 @@ func (s set) key() string {
 func (w *World) columns() {
 	n := len(w.classes) + len(w.atoms)
 	w.rules(func(u *rule) {
-		columns := newSet(n)
-		if u.any {
-			columns.fill(n)
-		}
-		for i, p := range w.classes {
-			if u.peers.has(p.first) {
-				columns.add(i)
+		turn := func(pods set) set {
+			columns := newSet(n)
+			if u.any {
+				columns.fill(n)
 			}
-		}
-		for i, a := range w.atoms {
-			if len(u.blocks) > 0 && u.blocks.Contains(a.Lo) {
-				columns.add(len(w.classes) + i)
+			for i, p := range w.classes {
+				if pods.has(p.first) {
+					columns.add(i)
+				}
 			}
+			for i, a := range w.atoms {
+				if len(u.blocks) > 0 && u.blocks.Contains(a.Lo) {
+					columns.add(len(w.classes) + i)
+				}
+			}
+			return columns
 		}
-		u.peers, u.fixed, u.resolve = columns, w.pool.id(u.ports), map[string]uint32{}
+		u.peers, u.fixed, u.resolve = turn(u.peers), w.pool.id(u.ports), map[string]uint32{}
+		if u.bare != nil {
+			u.bare = turn(u.bare)
+		}
 	})
 }
 
@@ -271,14 +279,14 @@ func (w *World) groupOf(d direction, p *pod) (*group, string) {
 	}
 	g.admin, g.policies, g.baseline = pick(w.admin), pick(w.policies), pick(w.baseline)
 	if d == ingress {
-		g.auth, g.mode = w.mesh.of(p.first), w.mesh.key(p.first)
 		for i, a := range w.mesh.policies {
-			if slices.Contains(g.auth, a) {
+			if w.mesh.member(p.first) && a.subject.has(p.first) {
+				g.auth = append(g.auth, a)
 				key = binary.AppendUvarint(key, uint64(i)+1)
 			}
 		}
 		key = append(key, 0)
-		key = append(key, p.table+"\x01"+g.mode...)
+		key = append(key, p.table+"\x01"+w.mesh.key(p.first)...)
 	}
 	return g, string(key)
 }

@@ -27,6 +27,8 @@ type pod struct {
 	account   string // service account
 	ports     []namedPort
 	table     string // the named ports as a key
+	host      bool   // in the network of its node
+	proxy     bool   // has Istio's sidecar written out
 	class     int
 	first     int // of its class: its own number, where it is the first
 }
@@ -109,7 +111,10 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 	_, kind, _ := strings.Cut(r.Type, "/")
 	own := &Workload{Namespace: namespaceOf(r), Name: r.Name, Kind: kind, Resource: r}
 	if owner := get(r.Props, "metadata", "ownerReferences").List(); len(owner) > 0 && text(owner[0], "name") != "" {
-		own.Name, own.Kind = text(owner[0], "name"), text(owner[0], "kind")
+		own.Name = text(owner[0], "name")
+		if kind := text(owner[0], "kind"); kind != "" {
+			own.Kind = kind
+		}
 	}
 	key := own.String()
 	if known[key] == nil {
@@ -118,7 +123,8 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 	}
 	own = known[key]
 	own.HostNetwork = own.HostNetwork || get(spec, "hostNetwork").Bool()
-	p := &pod{namespace: own.Namespace, labels: labels(get(meta, "labels")), account: text(spec, "serviceAccountName"), ports: namedPorts(spec)}
+	p := &pod{namespace: own.Namespace, labels: labels(get(meta, "labels")), account: text(spec, "serviceAccountName"), ports: namedPorts(spec),
+		host: get(spec, "hostNetwork").Bool(), proxy: hasProxy(spec)}
 	if p.account == "" {
 		p.account = "default"
 	}
@@ -152,4 +158,15 @@ func namedPorts(spec plinth.Value) []namedPort {
 		}
 	}
 	return out
+}
+
+func hasProxy(spec plinth.Value) bool {
+	for _, key := range []string{"containers", "initContainers"} {
+		for _, c := range get(spec, key).List() {
+			if text(c, "name") == "istio-proxy" {
+				return true
+			}
+		}
+	}
+	return false
 }
