@@ -105,8 +105,11 @@ func principals(p plinth.Value) plinth.Value {
 			maybe = append(maybe, of)
 		}
 		for _, id := range append(slices.Clip(of.List()), surely(of).List()...) {
-			if id.Kind() == plinth.String {
+			switch head, tail := id.Ends(); id.Kind() {
+			case plinth.String:
 				id = plinth.StringOf(f.Key + ":" + id.Str()).WithOrigin(id.Origin())
+			case plinth.Unknown:
+				id = plinth.UnknownOf(id.Why()...).WithRefs(id.Refs()...).WithEnds(f.Key+":"+head, tail).WithOrigin(id.Origin())
 			}
 			list = append(list, id)
 		}
@@ -210,12 +213,15 @@ func anyone(stmt plinth.Value) val {
 		answer, why, list = value.Undecided, append(why, p.Why()...), surely(p).List()
 	}
 	for _, id := range list {
-		switch {
-		case id.IsUnknown():
-			answer, why = value.Undecided, append(why, id.Why()...)
-		case id.Str() == "*" || id.Str() == "AWS:*":
-			return truth(true)
+		for _, everybody := range [...]string{"*", "AWS:*"} {
+			t, w := value.Equal(id, plinth.StringOf(everybody))
+			if t == value.True {
+				return truth(true)
+			}
+			if t == value.Undecided {
+				answer, why = t, append(why, w...)
+			}
 		}
 	}
-	return open(answer, why)
+	return open(answer, slices.Compact(why))
 }

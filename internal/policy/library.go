@@ -223,7 +223,11 @@ func toList(a plinth.Value) val {
 	switch doc.Kind() {
 	case plinth.Null:
 		return plain(plinth.ListOf(nil))
-	case plinth.List, plinth.Unknown:
+	case plinth.Unknown:
+		if head, tail := doc.Ends(); head == "" && tail == "" {
+			return plain(doc)
+		}
+	case plinth.List:
 		return plain(doc)
 	}
 	return plain(plinth.ListOf([]plinth.Value{a}))

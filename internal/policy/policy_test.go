@@ -161,12 +161,19 @@ func TestEval(t *testing.T) {
 
 // TestEnds holds what can be said of a text whose beginning or end is known.
 func TestEnds(t *testing.T) {
-	props := plinth.MapOf([]plinth.Field{{Key: "S", Value: plinth.UnknownOf("var.x").WithEnds("arn:aws:", "/*")}})
+	arn := plinth.UnknownOf("var.x").WithEnds("arn:aws:", "/*")
+	document := func(principal plinth.Value) plinth.Value {
+		return plinth.MapOf([]plinth.Field{{Key: "Statement", Value: plinth.MapOf([]plinth.Field{{Key: "Effect", Value: plinth.StringOf("Allow")},
+			{Key: "Principal", Value: plinth.MapOf([]plinth.Field{{Key: "AWS", Value: principal}})}, {Key: "Resource", Value: arn}})}})
+	}
+	props := plinth.MapOf([]plinth.Field{{Key: "D", Value: document(arn)}, {Key: "E", Value: document(plinth.ListOf([]plinth.Value{plinth.UnknownOf("var.y")}))}, {Key: "S", Value: arn}})
 	for src, want := range map[string]value.Truth{
 		"p.S == '*'": value.False, "p.S != '*'": value.True, "p.S in ['*', 'x']": value.False, "p.S.startsWith('arn:')": value.True,
 		"p.S.startsWith('arn:aws:s3')": value.Undecided, "p.S.startsWith('x')": value.False, "p.S.endsWith('*')": value.True,
 		"p.S.endsWith('y')": value.False, "p.S.contains('aws')": value.True, "p.S.contains('z')": value.Undecided,
 		"has(p.S)": value.True, "p.?S.orValue('') == ''": value.False,
+		"statements(p.D).exists(s, s.Resource.exists(x, x == '*'))": value.False, "statements(p.D).exists(s, anyone(s))": value.False,
+		"statements(p.E).exists(s, anyone(s))": value.Undecided, "statements(p.E).exists(s, s.Principal.exists(x, x == '*'))": value.False,
 	} {
 		program, err := Compile(src, NewEnv("p"))
 		if err != nil {

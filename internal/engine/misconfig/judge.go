@@ -165,7 +165,7 @@ func (j *judge) each(v plinth.Value, steps []string, visit func(plinth.Value)) (
 				why = append(why, j.each(e, steps, visit)...)
 				continue
 			}
-			if e = opened(e); e.IsUnknown() && certain(e).IsNull() {
+			if e = opened(e); e.IsUnknown() && certain(e).IsNull() && !partly(e) {
 				why = append(why, e.Why()...)
 				continue
 			}
@@ -184,6 +184,12 @@ func (j *judge) each(v plinth.Value, steps []string, visit func(plinth.Value)) (
 	}
 	next, _ := v.Get(steps[0])
 	return append(why, j.each(next, steps[1:], visit)...)
+}
+
+// partly tells whether an unknown text is known at one of its ends, which may decide.
+func partly(v plinth.Value) bool {
+	head, tail := v.Ends()
+	return head != "" || tail != ""
 }
 
 // opened is what a text holds, and v for everything else.
