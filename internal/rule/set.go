@@ -279,6 +279,9 @@ func (s *Set) unheard(name string, engines []string) error {
 	return fmt.Errorf("there is no rule or engine %q; the nearest is %s", name, near)
 }
 
+// Nothing returns the set without rules.
+func Nothing() *Set { return newSet(nil) }
+
 // Only returns the set of one rule.
 func Only(r *Rule) *Set {
 	e := &entry{heading: heading{id: r.ID, aliases: r.Aliases, on: r.On}, file: r.File}

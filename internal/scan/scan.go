@@ -166,7 +166,7 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 				return err
 			}
 			var buf []byte
-			if f.Other { // nobody keeps it
+			if f.Other || len(r.Readers) == 0 { // nobody keeps it
 				own := buffers.Get().(*[]byte)
 				defer buffers.Put(own)
 				if int64(cap(*own)) <= f.Size {

@@ -59,12 +59,23 @@ func parse(file, text string) *reading {
 
 // readRule turns the text of a file into a rule. The rule is nil when there are problems.
 func readRule(file, data string, h heading) (*Rule, []plinth.Problem) {
+	if v, ok := readPlain(data[:h.cut]); ok {
+		r := &reading{file: file, at: plinth.Location{Path: file, Line: 1, Col: 1}, props: v}
+		if rule, problems := r.rule(data, h); len(problems) == 0 {
+			return rule, nil
+		}
+	}
 	r := parse(file, data[:h.cut])
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
+	return r.rule(data, h)
+}
+
+// rule turns the fields of a file into a rule.
+func (r *reading) rule(data string, h heading) (*Rule, []plinth.Problem) {
 	r.known(r.props, fields, "")
-	rule := &Rule{File: file, examples: func() ([]Example, []Example, []plinth.Problem) { return readExamples(file, data) }}
+	rule := &Rule{File: r.file, examples: func() ([]Example, []Example, []plinth.Problem) { return readExamples(r.file, data) }}
 	r.words(rule)
 	if find, ok := r.props.Get("find"); !ok || find.Kind() != plinth.Map {
 		r.fault(find, "the rule has no find: what it looks for")
