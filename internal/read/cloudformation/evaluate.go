@@ -214,8 +214,11 @@ func (s *scope) attribute(logical, attr string) plinth.Value {
 	if s.template.resources[logical] {
 		v = v.WithRefs(plinth.Ref{To: logical, Attr: attr})
 	}
-	if attr == "Arn" || strings.HasSuffix(attr, ".Arn") {
+	switch {
+	case attr == "Arn" || strings.HasSuffix(attr, ".Arn"):
 		v = v.WithEnds("arn:", "")
+	case attr == "GroupId":
+		v = v.WithEnds("sg-", "")
 	}
 	return v
 }

@@ -131,10 +131,18 @@ func (one *resourceInstance) Attr(n string) (expr.Item, bool) {
 	return expr.Item{Value: v}, true
 }
 
+// ids are the beginnings of the ids that EC2 gives.
+var ids = map[string]string{
+	"aws_default_security_group": "sg-", "aws_default_vpc": "vpc-", "aws_instance": "i-", "aws_security_group": "sg-", "aws_subnet": "subnet-", "aws_vpc": "vpc-",
+}
+
 // known adds what is sure of an attribute that only the provider fills: every ARN begins with "arn:", and that of a policy, role,
 // user or group ends with its name.
 func (one *resourceInstance) known(n string, v plinth.Value) plinth.Value {
 	kind := one.of.block.labels[0]
+	if n == "id" {
+		return v.WithEnds(ids[kind], "")
+	}
 	if n != "arn" || !v.IsUnknown() || !strings.HasPrefix(kind, "aws_") {
 		return v
 	}
@@ -250,9 +258,34 @@ func (one *resourceInstance) arguments() plinth.Value {
 			fields = append(fields, plinth.Field{Key: n.kind, Value: v})
 		}
 	}
+	if v, ok := one.lifecycle(); ok {
+		fields = append(fields, plinth.Field{Key: "lifecycle", Value: v})
+	}
 	one.source = plinth.MapOf(fields).WithOrigin(&plinth.Origin{At: b.at, Decl: one.declaration()})
 	one.whole, one.making = true, false
 	return one.source
+}
+
+// lifecycle is what such a block says about replacing and destroying, as a list like any block. The rest of it is Terraform's own business.
+func (one *resourceInstance) lifecycle() (plinth.Value, bool) {
+	for _, b := range one.of.block.blocks {
+		if b.kind != "lifecycle" || one.of.name.mode != "resource" {
+			continue
+		}
+		var fields []plinth.Field
+		for i := range b.attrs {
+			switch a := &b.attrs[i]; a.name {
+			case "create_before_destroy", "prevent_destroy":
+				fields = append(fields, plinth.Field{Key: a.name, Value: one.value(a, one.scope(), nil)})
+			}
+		}
+		if fields == nil {
+			return plinth.Value{}, false
+		}
+		from := &plinth.Origin{At: b.at, Decl: one.declaration()}
+		return plinth.ListOf([]plinth.Value{plinth.MapOf(fields).WithOrigin(from)}).WithOrigin(from), true
+	}
+	return plinth.Value{}, false
 }
 
 // finished is the instance as the rest of the house knows it. Data sources and module calls are not made by a provider.
