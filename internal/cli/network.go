@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"sort"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,15 +45,21 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 			if len(args) == 0 {
 				args = []string{"."}
 			}
-			answer, complete, err := networkOf(cmd.Context(), cmd, s, args[0], because)
+			answer, err := networkOf(cmd.Context(), cmd, s, args[0])
 			if err != nil {
 				return err
 			}
-			if err := answer.write(s.Out, format); err != nil {
+			out := bufio.NewWriter(s.Out)
+			if format == "json" {
+				err = answer.json(out, because)
+			} else {
+				err = answer.table(out, because)
+			}
+			if err := errors.Join(err, out.Flush()); err != nil {
 				return err
 			}
-			if !complete {
-				fmt.Fprintf(s.Err, "plinth: the answer is incomplete: %d problems\n", len(answer.Problems))
+			if slices.ContainsFunc(answer.problems, func(p plinth.Problem) bool { return p.Kind.Incomplete() }) {
+				fmt.Fprintf(s.Err, "plinth: the answer is incomplete: %d problems\n", len(answer.problems))
 				return exit(verdict.Incomplete)
 			}
 			return nil
@@ -62,11 +70,11 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 	return cmd
 }
 
-// network is the answer of the command.
+// network is the answer of the command: a world for each project.
 type network struct {
-	Schema      string           `json:"schema"`
-	Connections []connection     `json:"connections"`
-	Problems    []networkProblem `json:"problems"`
+	projects []string
+	worlds   []*reach.World
+	problems []plinth.Problem
 }
 
 type connection struct {
@@ -96,47 +104,33 @@ type networkLocation struct {
 	Line int32  `json:"line,omitempty"`
 }
 
-// networkOf reads a target and evaluates each of its projects as a cluster of its own. It tells whether everything could be
-// looked at.
-func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string, because bool) (*network, bool, error) {
+// networkOf reads a target and evaluates each of its projects as a cluster of its own.
+func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) (*network, error) {
 	t, err := tree.Open(target)
 	if err != nil {
-		return nil, false, fault{err}
+		return nil, fault{err}
 	}
 	defer t.Close()
 	conf, err := configure(t.Dir(), "", false, s.Env, nil, cmd.Flags())
 	if err != nil {
-		return nil, false, fault{err}
+		return nil, fault{err}
 	}
 	run := &scan.Run{Config: conf, Readers: all.Readers(), Today: time.Now().Format(time.DateOnly)}
 	res, err := run.Scan(ctx, t)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	out := &network{Schema: "plinth.network/1", Connections: []connection{}, Problems: []networkProblem{}}
-	problems := res.Problems
 	projects := map[string][]*plinth.Resource{}
 	for _, r := range res.Resources {
 		projects[r.Project] = append(projects[r.Project], r)
 	}
-	names := make([]string, 0, len(projects))
-	for name := range projects {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	out := &network{problems: res.Problems}
+	for _, name := range slices.Sorted(maps.Keys(projects)) {
 		w := reach.New(projects[name])
-		problems = append(problems, w.Problems...)
-		for _, c := range w.Connections(because) {
-			out.Connections = append(out.Connections, connectionOf(name, c))
-		}
+		out.projects, out.worlds = append(out.projects, name), append(out.worlds, w)
+		out.problems = append(out.problems, w.Problems...)
 	}
-	complete := true
-	for _, p := range problems {
-		complete = complete && !p.Kind.Incomplete()
-		out.Problems = append(out.Problems, networkProblem{string(p.Kind), networkLocation{p.At.Path, p.At.Line}, p.Text})
-	}
-	return out, complete, nil
+	return out, nil
 }
 
 func connectionOf(project string, c reach.Connection) connection {
@@ -147,35 +141,68 @@ func connectionOf(project string, c reach.Connection) connection {
 	return out
 }
 
-func (n *network) write(out io.Writer, format string) error {
-	if format == "json" {
-		e := json.NewEncoder(out)
+// json writes the answer one pair at a time: a large open cluster has millions.
+func (n *network) json(out *bufio.Writer, because bool) error {
+	one := func(sep string, v any) error {
+		var b bytes.Buffer
+		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(n)
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(out, "%s\n    %s", sep, bytes.TrimSpace(b.Bytes()))
+		return err
 	}
-	var b strings.Builder
-	for _, c := range n.Connections {
-		fmt.Fprintf(&b, "%s → %s : %s", c.From, c.To, strings.Join(c.Allow, ", "))
-		if c.MTLS != "" {
-			fmt.Fprintf(&b, " (mutual TLS %s)", c.MTLS)
-		}
-		b.WriteString("\n")
-		for _, w := range c.When {
-			fmt.Fprintf(&b, "    if: %s\n", w)
-		}
-		for _, s := range c.Because {
-			fmt.Fprintf(&b, "    %s", s.Note)
-			if s.Path != "" {
-				fmt.Fprintf(&b, " (%s:%d)", s.Path, s.Line)
+	sep := ""
+	out.WriteString("{\n  \"schema\": \"plinth.network/1\",\n  \"connections\": [")
+	for i, w := range n.worlds {
+		for c := range w.Connections(because) {
+			if err := one(sep, connectionOf(n.projects[i], c)); err != nil {
+				return err
 			}
-			b.WriteString("\n")
+			sep = ","
 		}
 	}
-	for _, p := range n.Problems {
-		fmt.Fprintf(&b, "problem: %s:%d: %s\n", p.Location.Path, p.Location.Line, p.Error)
+	sep = ""
+	out.WriteString("\n  ],\n  \"problems\": [")
+	for _, p := range n.problems {
+		if err := one(sep, networkProblem{string(p.Kind), networkLocation{p.At.Path, p.At.Line}, p.Text}); err != nil {
+			return err
+		}
+		sep = ","
 	}
-	fmt.Fprintf(&b, "%d pairs can talk\n", len(n.Connections))
-	_, err := io.WriteString(out, b.String())
+	_, err := out.WriteString("\n  ]\n}\n")
+	return err
+}
+
+func (n *network) table(out *bufio.Writer, because bool) error {
+	pairs := 0
+	for i, w := range n.worlds {
+		if n.projects[i] != "" {
+			fmt.Fprintf(out, "%s\n", n.projects[i])
+		}
+		for c := range w.Connections(because) {
+			pairs++
+			fmt.Fprintf(out, "%s → %s : %s", c.From, c.To, c.Allow)
+			if c.MTLS != "" {
+				fmt.Fprintf(out, " (mutual TLS %s)", c.MTLS)
+			}
+			out.WriteString("\n")
+			for _, w := range c.When {
+				fmt.Fprintf(out, "    if: %s\n", w)
+			}
+			for _, s := range c.Because {
+				place := ""
+				if s.At.Path != "" {
+					place = fmt.Sprintf(" (%s:%d)", s.At.Path, s.At.Line)
+				}
+				fmt.Fprintf(out, "    %s%s\n", s.Note, place)
+			}
+		}
+	}
+	for _, p := range n.problems {
+		fmt.Fprintf(out, "problem: %s:%d: %s\n", p.At.Path, p.At.Line, p.Text)
+	}
+	_, err := fmt.Fprintf(out, "%d pairs can talk\n", pairs)
 	return err
 }

@@ -1,8 +1,8 @@
 package reach
 
 import (
-	"cmp"
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,38 +19,61 @@ type Connection struct {
 	Because  []plinth.Step // the rules that let it through, the sender's first; nil unless asked for
 }
 
-// Connections returns every pair between different workloads, and between workloads and addresses outside, for which some port is
-// allowed, sorted by From and To. Proof asks for Because.
-func (w *World) Connections(proof bool) []Connection {
-	var out []Connection
-	for i, a := range w.Workloads {
-		for j, b := range w.Workloads {
-			if i == j {
-				continue
-			}
-			if id := w.allowed(i, j); id != none {
-				c := Connection{From: a.String(), To: b.String(), Allow: w.pool.sets[id], MTLS: w.mtls(a, b), When: w.when(a, b)}
-				if proof {
-					c.Because = w.why(a, b)
-				}
-				out = append(out, c)
+// Connections yields every pair of different workloads, and of a workload and addresses outside, for which some port is allowed: in
+// the order of Workloads by sender, then receiver, what is outside last. Proof asks for Because.
+func (w *World) Connections(proof bool) iter.Seq[Connection] {
+	return func(yield func(Connection) bool) {
+		for i := range w.Workloads {
+			if !w.pairs(i, proof, yield) || !w.external(egress, i, proof, yield) {
+				return
 			}
 		}
-		for d := range w.groups {
-			for id, spans := range w.outside(direction(d), a) {
-				c := Connection{From: a.String(), To: external(spans), Allow: w.pool.sets[id], When: w.when(a, nil)}
-				if direction(d) == ingress {
-					c.From, c.To, c.When = c.To, c.From, w.when(nil, a)
-				}
-				if proof {
-					c.Because = w.whyOutside(direction(d), a, spans)
-				}
-				out = append(out, c)
+		for i := range w.Workloads {
+			if !w.external(ingress, i, proof, yield) {
+				return
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Connection) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
-	return out
+}
+
+func (w *World) pairs(i int, proof bool, yield func(Connection) bool) bool {
+	a := w.Workloads[i]
+	for j, b := range w.Workloads {
+		if i == j {
+			continue
+		}
+		id := w.allowed(i, j)
+		if id == none {
+			continue
+		}
+		c := Connection{From: a.String(), To: b.String(), Allow: w.pool.sets[id], MTLS: w.mtls(a, b), When: w.when(a, b)}
+		if proof {
+			c.Because = w.why(a, b)
+		}
+		if !yield(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) external(d direction, i int, proof bool, yield func(Connection) bool) bool {
+	l := w.Workloads[i]
+	for _, p := range w.outside(d, l) {
+		c := Connection{From: l.String(), To: external(p.addresses), Allow: w.pool.sets[p.ports]}
+		if d == ingress {
+			c.From, c.To, c.When = c.To, c.From, w.when(nil, l)
+		} else {
+			c.When = w.when(l, nil)
+		}
+		if proof {
+			c.Because = w.whyOutside(d, l, p.addresses)
+		}
+		if !yield(c) {
+			return false
+		}
+	}
+	return true
 }
 
 func external(spans Spans) string {
@@ -85,7 +108,7 @@ func (w *World) why(a, b *Workload) []plinth.Step {
 	var out []plinth.Step
 	for _, x := range a.classes {
 		for _, y := range b.classes {
-			both := w.pool.intersect(w.groups[egress][x].row[y], w.groups[ingress][y].row[x])
+			both := w.pool.intersect(w.side(egress, x, y), w.side(ingress, y, x))
 			out = w.steps(out, egress, w.groups[egress][x], y, a, both)
 			out = w.steps(out, ingress, w.groups[ingress][y], x, b, both)
 		}
@@ -101,7 +124,7 @@ func (w *World) whyOutside(d direction, l *Workload, spans Spans) []plinth.Step 
 		}
 		for _, class := range l.classes {
 			g, col := w.groups[d][class], len(w.classes)+i
-			out = w.steps(out, d, g, col, l, g.row[col])
+			out = w.steps(out, d, g, col, l, w.side(d, class, col))
 		}
 	}
 	return out

@@ -14,7 +14,11 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
-const maxColumns = 1 << 16 // classes and ranges of addresses; rows are held for each of them
+// Limits.
+const (
+	maxBlocks = 1 << 15 // borders of address blocks: each is a column of every row
+	maxCells  = 1 << 26 // of all rows together, 256 MiB; beyond it answers are computed each time they are asked for
+)
 
 // World is the network of one cluster. It is not safe for concurrent use.
 type World struct {
@@ -139,7 +143,7 @@ func (w *World) cut() {
 	})
 	slices.Sort(borders)
 	borders = slices.Compact(borders)
-	if len(borders) > maxColumns/2 {
+	if len(borders) > maxBlocks {
 		w.Problems = append(w.Problems, plinth.Problem{Kind: plinth.Limit, Text: "the policies name too many address blocks; addresses outside are taken as one"})
 		borders = []uint64{0, 1 << 32}
 	}
@@ -248,6 +252,7 @@ func (w *World) columns() {
 
 // evaluate computes the rows.
 func (w *World) evaluate() {
+	columns, cells := len(w.classes)+len(w.atoms), 0
 	for d := range w.groups {
 		w.groups[d] = make([]*group, len(w.classes))
 		known := map[string]*group{}
@@ -255,7 +260,9 @@ func (w *World) evaluate() {
 			g, key := w.groupOf(direction(d), p)
 			if known[key] == nil {
 				known[key] = g
-				g.row = make([]uint32, len(w.classes)+len(w.atoms))
+				if cells += columns; cells <= maxCells {
+					g.row = make([]uint32, columns)
+				}
 				for col := range g.row {
 					g.row[col] = w.decide(direction(d), g, col, nil)
 				}
@@ -263,6 +270,15 @@ func (w *World) evaluate() {
 			w.groups[d][i] = known[key]
 		}
 	}
+}
+
+// side returns what a class allows in one direction for one column.
+func (w *World) side(d direction, class, col int) uint32 {
+	g := w.groups[d][class]
+	if g.row == nil {
+		return w.decide(d, g, col, nil)
+	}
+	return g.row[col]
 }
 
 func (w *World) groupOf(d direction, p *pod) (*group, string) {
@@ -395,27 +411,41 @@ func (w *World) allowed(from, to int) uint32 {
 	out := none
 	for _, a := range w.Workloads[from].classes {
 		for _, b := range w.Workloads[to].classes {
-			out = w.pool.union(out, w.pool.intersect(w.groups[egress][a].row[b], w.groups[ingress][b].row[a]))
+			out = w.pool.union(out, w.pool.intersect(w.side(egress, a, b), w.side(ingress, b, a)))
 		}
 	}
 	return out
 }
 
-// outside returns the ports for each range of addresses that a workload may talk to (egress) or be talked to from (ingress).
-func (w *World) outside(d direction, l *Workload) map[uint32]Spans {
-	parts := map[uint32][]Span{}
+// part is some addresses outside with the ports that are allowed for them.
+type part struct {
+	addresses Spans
+	ports     uint32
+}
+
+// outside returns the addresses that a workload may talk to (egress) or be talked to from (ingress), parted by ports and sorted by
+// the first address.
+func (w *World) outside(d direction, l *Workload) []part {
+	var out []part
+	at := map[uint32]int{}
 	for i, a := range w.atoms {
 		id := none
 		for _, class := range l.classes {
-			id = w.pool.union(id, w.groups[d][class].row[len(w.classes)+i])
+			id = w.pool.union(id, w.side(d, class, len(w.classes)+i))
 		}
-		if id != none {
-			parts[id] = append(parts[id], a)
+		if id == none {
+			continue
 		}
+		n, ok := at[id]
+		if !ok {
+			n = len(out)
+			at[id] = n
+			out = append(out, part{ports: id})
+		}
+		out[n].addresses = append(out[n].addresses, a)
 	}
-	out := map[uint32]Spans{}
-	for id, list := range parts {
-		out[id] = SpansOf(list...)
+	for i := range out {
+		out[i].addresses = SpansOf(out[i].addresses...)
 	}
 	return out
 }

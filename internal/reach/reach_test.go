@@ -85,7 +85,7 @@ func TestAnswers(t *testing.T) {
 
 func answers(w *reach.World, proof bool) []byte {
 	var b bytes.Buffer
-	for _, c := range w.Connections(proof) {
+	for c := range w.Connections(proof) {
 		fmt.Fprintf(&b, "%s → %s: %s", c.From, c.To, c.Allow)
 		if c.MTLS != "" {
 			fmt.Fprintf(&b, " (%s)", c.MTLS)
