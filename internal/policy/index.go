@@ -23,8 +23,9 @@ type equation struct{ inner, outer code }
 
 // lookup is a condition over all resources of a type whose equations pick out the few elements for which it can hold.
 type lookup struct {
-	parts []equation
-	slot  int
+	parts  []equation
+	labels *labelled // nil: the condition asks for no labels
+	slot   int
 }
 
 // index has the elements by the texts of their inner sides; those for which a side is no known text are in open.
@@ -42,6 +43,9 @@ func (c *compiler) joinOf(target, body ast.Expr, name string, slot int, vars []l
 	defer func() { c.paths, c.types = paths, types }()
 	out := &lookup{slot: slot}
 	for _, part := range conjuncts(body, nil) {
+		if out.labels == nil {
+			out.labels = c.labelsOf(part, name, vars)
+		}
 		if part.Kind() != ast.CallKind || part.AsCall().FunctionName() != operators.Equals {
 			continue
 		}
@@ -61,7 +65,7 @@ func (c *compiler) joinOf(target, body ast.Expr, name string, slot int, vars []l
 			break
 		}
 	}
-	if len(out.parts) == 0 {
+	if len(out.parts) == 0 && out.labels == nil {
 		return nil
 	}
 	return out
@@ -111,15 +115,28 @@ func (l *lookup) narrow(sc *Scope, w *walk) {
 		key.WriteByte(0)
 	}
 	all := w.list
+	keys := []string{key.String()}
+	if l.labels != nil {
+		tokens, ok := l.labels.wanted(sc)
+		if !ok {
+			return
+		}
+		keys = keys[:0]
+		for _, t := range tokens {
+			keys = append(keys, key.String()+t)
+		}
+	}
 	at := ix.Index(l, func() any { return l.build(sc, all) }).(*index)
-	hit := at.by[key.String()]
-	if len(at.open) == 0 {
-		w.list = pick(all, hit)
+	if len(keys) == 1 && len(at.open) == 0 {
+		w.list = pick(all, at.by[keys[0]])
 		return
 	}
-	both := append(slices.Clone(hit), at.open...)
-	slices.Sort(both)
-	w.list = pick(all, both)
+	hit := slices.Clone(at.open)
+	for _, k := range keys {
+		hit = append(hit, at.by[k]...)
+	}
+	slices.Sort(hit)
+	w.list = pick(all, slices.Compact(hit))
 }
 
 func pick(all []plinth.Value, at []int32) []plinth.Value {
@@ -147,10 +164,21 @@ func (l *lookup) build(sc *Scope, all []plinth.Value) *index {
 			key.WriteString(x.Str())
 			key.WriteByte(0)
 		}
-		if known {
-			out.by[key.String()] = append(out.by[key.String()], int32(i))
-		} else {
+		keys := []string{key.String()}
+		if known && l.labels != nil {
+			var tokens []string
+			tokens, known = l.labels.tokens(sc)
+			keys = keys[:0]
+			for _, t := range tokens {
+				keys = append(keys, key.String()+t)
+			}
+		}
+		if !known {
 			out.open = append(out.open, int32(i))
+			continue
+		}
+		for _, k := range keys {
+			out.by[k] = append(out.by[k], int32(i))
 		}
 	}
 	return out

@@ -145,4 +145,3 @@ func expression(e, labels plinth.Value) value.Truth {
 	}
 	return value.False // an operator that the API refuses takes nothing
 }
-
