@@ -132,7 +132,7 @@ func winner(list []plinth.Finding, i int, at map[spot][]int, stays map[int]int) 
 			switch {
 			case list[k].At == f.At:
 				found = k
-			case found < 0 && (holds(list[k].At, f.At) || holds(f.At, list[k].At)):
+			case found < 0 && (holds(reach(&list[k]), f.At) || holds(reach(f), list[k].At)):
 				found = k
 			}
 		}
@@ -144,6 +144,14 @@ func winner(list []plinth.Finding, i int, at map[spot][]int, stays map[int]int) 
 		}
 	}
 	return 0, false
+}
+
+// reach is what a finding is about: the whole declaration where it stands at the line that opens it.
+func reach(f *plinth.Finding) plinth.Location {
+	if f.Decl != nil && f.At == f.Decl.Header && f.Decl.At.Line > 0 {
+		return f.Decl.At
+	}
+	return f.At
 }
 
 // holds tells whether b lies in a.

@@ -102,6 +102,11 @@ func TestYieldPlaces(t *testing.T) {
 		f.Rule, f.At.Col, f.At.EndLine, f.At.EndCol = r, 1, end, 9
 		return f
 	}
+	head := func(f plinth.Finding) plinth.Finding {
+		f.Decl = &plinth.Declaration{Address: f.Decl.Address, Header: f.At, At: f.At}
+		f.Decl.At.EndLine = 20
+		return f
+	}
 	open := func(f plinth.Finding) plinth.Finding {
 		f.Verdict, f.Because = plinth.Undecided, []string{"var.x"}
 		return f
@@ -115,6 +120,7 @@ func TestYieldPlaces(t *testing.T) {
 		{"inside", []plinth.Finding{at(wide, 3, 5), at(narrow, 4, 4)}, "r-wide [r-narrow X3]"},
 		{"around", []plinth.Finding{at(wide, 4, 4), at(narrow, 3, 5)}, "r-wide [r-narrow X3]"},
 		{"the very place first", []plinth.Finding{at(wide, 3, 9), at(wide, 4, 4), at(narrow, 4, 4)}, "r-wide [] r-wide [r-narrow X3]"},
+		{"what the block lacks", []plinth.Finding{at(wide, 14, 14), head(at(narrow, 10, 10))}, "r-wide [r-narrow X3]"},
 		{"beside", []plinth.Finding{at(wide, 6, 7), at(narrow, 3, 5)}, "r-wide [] r-narrow [X3]"},
 		{"fails and is unknown", []plinth.Finding{at(wide, 3, 5), open(at(narrow, 3, 5))}, "r-wide [] r-narrow [X3]"},
 		{"both are unknown", []plinth.Finding{open(at(wide, 3, 5)), open(at(narrow, 3, 5))}, "r-wide [r-narrow X3]"},
