@@ -100,6 +100,12 @@ func (f *Facts) Has(typ, path string) (property, known bool) {
 	if s == nil {
 		return false, false
 	}
+	switch path { // of every resource, from Terraform itself
+	case "lifecycle", "lifecycle.create_before_destroy", "lifecycle.prevent_destroy":
+		if strings.HasPrefix(strings.ToLower(typ), "terraform:") {
+			return true, true
+		}
+	}
 	return s.has(path), true
 }
 

@@ -99,6 +99,14 @@ func (c *Compiler) Compile(e hclsyntax.Expression, path string) Node {
 	case *hclsyntax.TemplateJoinExpr:
 		return &joined{list: c.Compile(e.Tuple, path)}
 	case *hclsyntax.ScopeTraversalExpr:
+		if len(e.Traversal) == 1 { // Terraform refuses them, and nobody means a reference
+			switch e.Traversal.RootName() {
+			case "True":
+				return constant{plinth.BoolOf(true)}
+			case "False":
+				return constant{plinth.BoolOf(false)}
+			}
+		}
 		return c.traversal(e.Traversal)
 	case *hclsyntax.RelativeTraversalExpr:
 		return relative(c.Compile(e.Source, path), e.Traversal)

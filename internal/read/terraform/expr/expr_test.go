@@ -148,6 +148,7 @@ func TestUnknowns(t *testing.T) {
 		`{ (var.u) = 1, b = 2 }.b`:                       `2`,
 		`max([1, var.u]...)`:                             `<unknown: var.u>`,
 		`max(var.u...)`:                                  `<unknown: var.u>`,
+		`[True, False]`:                                  `[true, false]`,
 		`nowhere(1)`:                                     `<unknown: nowhere()>`,
 		`provider::x::f(var.u)`:                          `<unknown: provider::x::f()>`,
 		`r.x.set`:                                        `"here"`,
