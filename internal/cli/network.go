@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,8 @@ NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy and Istio's Author
 DestinationRule count. A pair is listed when both sides allow it; a workload's traffic with itself is not listed. An end is
 namespace/name[Kind], where pods with an owner are that owner, or external:LOW-HIGH, ranges of IPv4 addresses. all means every
 port of TCP, UDP and SCTP. mtls is the mode of mutual TLS that the receiver asks for, when says on what an answer rests that
-manifests do not tell.
+manifests do not tell. exposes lists what Services, Ingresses and routes offer outside, and which of these ports policies leave
+open to some address outside.
 
 Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 		Example: "  plinth network deploy/\n  plinth network -o json --because deploy/",
@@ -74,6 +76,7 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 type network struct {
 	projects []string
 	worlds   []*reach.World
+	exposed  [][]reach.Exposure
 	problems []plinth.Problem
 }
 
@@ -85,6 +88,17 @@ type connection struct {
 	When    []string      `json:"when,omitempty"`
 	Because []networkStep `json:"because,omitempty"`
 	Project string        `json:"project,omitempty"`
+}
+
+type exposure struct {
+	By       string          `json:"by"`
+	Service  string          `json:"service"`
+	To       string          `json:"to"`
+	Ports    []string        `json:"ports"`
+	Open     []string        `json:"open"`
+	Internal bool            `json:"internal,omitempty"`
+	Location networkLocation `json:"location"`
+	Project  string          `json:"project,omitempty"`
 }
 
 type networkStep struct {
@@ -128,6 +142,7 @@ func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string
 	for _, name := range slices.Sorted(maps.Keys(projects)) {
 		w := reach.New(projects[name])
 		out.projects, out.worlds = append(out.projects, name), append(out.worlds, w)
+		out.exposed = append(out.exposed, w.Exposures(projects[name]))
 		out.problems = append(out.problems, w.Problems...)
 	}
 	return out, nil
@@ -164,6 +179,17 @@ func (n *network) json(out *bufio.Writer, because bool) error {
 		}
 	}
 	sep = ""
+	out.WriteString("\n  ],\n  \"exposes\": [")
+	for i, list := range n.exposed {
+		for _, e := range list {
+			x := exposure{e.By, e.Service, e.To.String(), e.Ports.Strings(), e.Open.Strings(), e.Internal, networkLocation{e.At.Path, e.At.Line}, n.projects[i]}
+			if err := one(sep, x); err != nil {
+				return err
+			}
+			sep = ","
+		}
+	}
+	sep = ""
 	out.WriteString("\n  ],\n  \"problems\": [")
 	for _, p := range n.problems {
 		if err := one(sep, networkProblem{string(p.Kind), networkLocation{p.At.Path, p.At.Line}, p.Text}); err != nil {
@@ -183,21 +209,14 @@ func (n *network) table(out *bufio.Writer, because bool) error {
 		}
 		for c := range w.Connections(because) {
 			pairs++
-			fmt.Fprintf(out, "%s → %s : %s", c.From, c.To, c.Allow)
-			if c.MTLS != "" {
-				fmt.Fprintf(out, " (mutual TLS %s)", c.MTLS)
+			row(out, c)
+		}
+		for _, e := range n.exposed[i] {
+			inside := ""
+			if e.Internal {
+				inside = ", through an internal load balancer"
 			}
-			out.WriteString("\n")
-			for _, w := range c.When {
-				fmt.Fprintf(out, "    if: %s\n", w)
-			}
-			for _, s := range c.Because {
-				place := ""
-				if s.At.Path != "" {
-					place = fmt.Sprintf(" (%s:%d)", s.At.Path, s.At.Line)
-				}
-				fmt.Fprintf(out, "    %s%s\n", s.Note, place)
-			}
+			fmt.Fprintf(out, "%s offers %s : %s; policies leave open: %s%s\n", e.By, e.To, e.Ports, cmp.Or(e.Open.String(), "none"), inside)
 		}
 	}
 	for _, p := range n.problems {
@@ -205,4 +224,22 @@ func (n *network) table(out *bufio.Writer, because bool) error {
 	}
 	_, err := fmt.Fprintf(out, "%d pairs can talk\n", pairs)
 	return err
+}
+
+func row(out *bufio.Writer, c reach.Connection) {
+	fmt.Fprintf(out, "%s → %s : %s", c.From, c.To, c.Allow)
+	if c.MTLS != "" {
+		fmt.Fprintf(out, " (mutual TLS %s)", c.MTLS)
+	}
+	out.WriteString("\n")
+	for _, w := range c.When {
+		fmt.Fprintf(out, "    if: %s\n", w)
+	}
+	for _, s := range c.Because {
+		place := ""
+		if s.At.Path != "" {
+			place = fmt.Sprintf(" (%s:%d)", s.At.Path, s.At.Line)
+		}
+		fmt.Fprintf(out, "    %s%s\n", s.Note, place)
+	}
 }

@@ -75,6 +75,7 @@ func FuzzNew(f *testing.F) {
 	f.Add(`[{"kind":"core/Pod","metadata":{"name":"a","labels":{"a":"b"}}},{"kind":"networking.k8s.io/NetworkPolicy","spec":{"podSelector":{},"ingress":[{"from":[{"ipBlock":{"cidr":"10.0.0.0/8","except":["10.1.0.0/16"]}}],"ports":[{"port":"web","endPort":9}]}]}}]`)
 	f.Add(`[{"kind":"core/Pod"},{"kind":"policy.networking.k8s.io/AdminNetworkPolicy","spec":{"subject":{"namespaces":{}},"egress":[{"action":"Pass","to":[{"networks":["::/0",1]}],"ports":[{"portRange":{"start":-1,"end":1e99}}]}]}}]`)
 	f.Add(`[{"kind":"core/Pod","spec":{"containers":[{"ports":[{"name":"x","containerPort":-5}]}]}},{"kind":"security.istio.io/PeerAuthentication","spec":{"portLevelMtls":{"0":{"mode":"STRICT"}}}},{"kind":"security.istio.io/AuthorizationPolicy","spec":{"rules":[null,{"from":[{}],"when":[{"key":"source.ip"}]}]}},{"kind":"networking.istio.io/DestinationRule","spec":{"host":"*","trafficPolicy":{"tls":{"mode":"DISABLE"}}}},{"kind":"core/Service","spec":{"selector":{"a":null}}}]`)
+	f.Add(`[{"kind":"core/Pod","metadata":{"labels":{"a":"b"}}},{"kind":"core/Service","metadata":{"name":"s"},"spec":{"type":"NodePort","selector":{"a":"b"},"ports":[{"port":1e300},{"port":80,"targetPort":"x"}]}},{"kind":"networking.k8s.io/Ingress","spec":{"backend":{"serviceName":"s","servicePort":80},"rules":[{"http":{"paths":[{"backend":{"service":{"port":{"name":"x"}}}}]}}]}}]`)
 	f.Fuzz(func(t *testing.T, text string) {
 		list, err := value.ParseJSON(text)
 		if err != nil {
@@ -86,7 +87,9 @@ func FuzzNew(f *testing.F) {
 			name, _ := v.At("metadata", "name")
 			resources = append(resources, &plinth.Resource{Type: kind.Str(), Name: name.Str(), Props: v, Decl: &plinth.Declaration{}})
 		}
-		for c := range reach.New(resources).Connections(true) {
+		w := reach.New(resources)
+		w.Exposures(resources)
+		for c := range w.Connections(true) {
 			if c.Allow.Empty() || c.From == c.To {
 				t.Errorf("%s → %s: %s", c.From, c.To, c.Allow)
 			}

@@ -62,7 +62,7 @@ func TestAnswers(t *testing.T) {
 					files = append(files, plinth.File{Path: f.Name, Data: f.Data})
 				}
 			}
-			got := answers(reach.New(read(t, files...)), strings.Contains(string(a.Comment), "proof"))
+			got := answers(read(t, files...), strings.Contains(string(a.Comment), "proof"))
 			if *update {
 				if want < 0 {
 					want, a.Files = len(a.Files), append(a.Files, txtar.File{Name: "want"})
@@ -83,7 +83,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func answers(w *reach.World, proof bool) []byte {
+func answers(resources []*plinth.Resource, proof bool) []byte {
+	w := reach.New(resources)
 	var b bytes.Buffer
 	for c := range w.Connections(proof) {
 		fmt.Fprintf(&b, "%s → %s: %s", c.From, c.To, c.Allow)
@@ -97,6 +98,13 @@ func answers(w *reach.World, proof bool) []byte {
 		for _, s := range c.Because {
 			fmt.Fprintf(&b, "  %s:%d %s\n", s.At.Path, s.At.Line, s.Note)
 		}
+	}
+	for _, e := range w.Exposures(resources) {
+		fmt.Fprintf(&b, "%s:%d %s → %s → %s: %s, open %s", e.At.Path, e.At.Line, e.By, e.Service, e.To, e.Ports, e.Open)
+		if e.Internal {
+			b.WriteString(", internal")
+		}
+		b.WriteString("\n")
 	}
 	for _, p := range w.Problems {
 		fmt.Fprintf(&b, "%s %s:%d %s\n", p.Kind, p.At.Path, p.At.Line, p.Text)
