@@ -1,11 +1,44 @@
 package reach
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/plinthsec/plinth"
 )
 
-// adminPolicy compiles an AdminNetworkPolicy or a BaselineAdminNetworkPolicy, v1alpha1
-// (https://network-policy-api.sigs.k8s.io/reference/spec/).
+// admins compiles the policies of administrators: AdminNetworkPolicy and BaselineAdminNetworkPolicy of v1alpha1, and
+// ClusterNetworkPolicy, which is both since v1alpha2 (https://network-policy-api.sigs.k8s.io/reference/spec/).
+func (c *compiler) admins(resources []*plinth.Resource) {
+	const group = "policy.networking.k8s.io/"
+	w := c.world
+	for _, r := range resources {
+		kind, ours := strings.CutPrefix(r.Type, group)
+		if !ours || r.External {
+			continue
+		}
+		base := kind == "BaselineAdminNetworkPolicy"
+		if kind == "ClusterNetworkPolicy" {
+			base = text(r.Props, "spec", "tier") == "Baseline"
+		} else if !base && kind != "AdminNetworkPolicy" {
+			continue
+		}
+		switch p := c.adminPolicy(r, kind); {
+		case p == nil:
+		case base:
+			w.baseline = append(w.baseline, p)
+		default:
+			w.admin = append(w.admin, p)
+		}
+	}
+	for _, list := range [][]*policy{w.admin, w.baseline} {
+		slices.SortStableFunc(list, func(a, b *policy) int {
+			return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.name, b.name))
+		})
+	}
+}
+
 func (c *compiler) adminPolicy(r *plinth.Resource, kind string) *policy {
 	if !c.known(r) {
 		return nil
@@ -17,14 +50,14 @@ func (c *compiler) adminPolicy(r *plinth.Resource, kind string) *policy {
 		for _, v := range get(spec, keys[0]).List() {
 			u := &rule{policy: p, at: place(v, r), peers: newSet(len(c.world.pods))}
 			switch text(v, "action") {
-			case "Allow":
+			case "Allow", "Accept":
 				u.action = allow
 			case "Deny":
 				u.action = deny
 			case "Pass":
 				u.action = pass
 			default:
-				c.problem(plinth.Broken, v, r, "the action is Allow, Deny or Pass, not %q", text(v, "action"))
+				c.problem(plinth.Broken, v, r, "the action is Allow (or Accept), Deny or Pass, not %q", text(v, "action"))
 				continue
 			}
 			for _, peer := range get(v, keys[1]).List() {
@@ -38,7 +71,11 @@ func (c *compiler) adminPolicy(r *plinth.Resource, kind string) *policy {
 					}
 				}
 			}
-			c.adminPorts(u, get(v, "ports"), r)
+			if list := get(v, "protocols"); list.Len() > 0 {
+				c.adminProtocols(u, list, r)
+			} else {
+				c.adminPorts(u, get(v, "ports"), r)
+			}
 			p.rules[d] = append(p.rules[d], u)
 			p.acts[d] = true
 		}
@@ -83,5 +120,30 @@ func (c *compiler) adminPorts(u *rule, list plinth.Value, r *plinth.Resource) {
 			continue
 		}
 		c.span(u, v, protocol, from, to, r)
+	}
+}
+
+// adminProtocols reads the ports of a ClusterNetworkPolicy's rule; a protocol without a port is all of it.
+func (c *compiler) adminProtocols(u *rule, list plinth.Value, r *plinth.Resource) {
+	for _, v := range list.List() {
+		if name := text(v, "destinationNamedPort"); name != "" {
+			u.names = append(u.names, portName{name: name, every: true})
+		}
+		for i, name := range protocols {
+			at, ok := v.Get(strings.ToLower(name))
+			if !ok {
+				continue
+			}
+			port := get(at, "destinationPort")
+			number, span := get(port, "number"), get(port, "range")
+			switch {
+			case !number.IsNull():
+				c.span(u, v, Protocol(i), number, number, r)
+			case !span.IsNull():
+				c.span(u, v, Protocol(i), get(span, "start"), get(span, "end"), r)
+			default:
+				u.ports = u.ports.Union(PortsOf(Protocol(i), 1, lastPort))
+			}
+		}
 	}
 }

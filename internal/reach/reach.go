@@ -59,24 +59,12 @@ func New(resources []*plinth.Resource) *World {
 	})
 	c := w.compiler(resources)
 	for _, r := range resources {
-		switch {
-		case r.External:
-		case r.Type == "networking.k8s.io/NetworkPolicy":
+		if r.Type == "networking.k8s.io/NetworkPolicy" && !r.External {
 			c.networkPolicy(r)
-		case r.Type == "policy.networking.k8s.io/AdminNetworkPolicy":
-			if p := c.adminPolicy(r, "AdminNetworkPolicy"); p != nil {
-				w.admin = append(w.admin, p)
-			}
-		case r.Type == "policy.networking.k8s.io/BaselineAdminNetworkPolicy":
-			if p := c.adminPolicy(r, "BaselineAdminNetworkPolicy"); p != nil {
-				w.baseline = append(w.baseline, p)
-			}
 		}
 	}
+	c.admins(resources)
 	c.meshOf(resources)
-	slices.SortStableFunc(w.admin, func(a, b *policy) int {
-		return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.name, b.name))
-	})
 	w.cut()
 	w.fold()
 	w.columns()
