@@ -18,5 +18,6 @@ type Config struct {
 	MaxFile       int64
 	VarFiles      []string // Terraform variable files, relative to the root module they are for or to the target
 	RuleDirs      []string
-	PodSecurity   int // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
+	Baselines     []string // files with findings that are known
+	PodSecurity   int      // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
 }

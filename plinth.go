@@ -187,6 +187,7 @@ type Finding struct {
 	Because    []string // root causes of an unknown verdict
 	Evidence   []Step
 	Suppressed *Suppression
+	Commit     string  // the commit that At is in; "" for the files themselves
 	Also       []*Rule // rules that yielded to this one here; their aliases are this finding's as well
 }
 

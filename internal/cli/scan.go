@@ -36,6 +36,7 @@ type scanFlags struct {
 	quiet      bool
 	wide       bool
 	timeout    time.Duration
+	staged     bool
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -44,7 +45,8 @@ func scanCommand(s Streams) *cobra.Command {
 		Use:   "scan [TARGET…]",
 		Short: "Look at infrastructure code and report what is wrong with it",
 		Long: `Look at Terraform and OpenTofu code, plans and state, CloudFormation and SAM, ARM templates, Kubernetes manifests and Dockerfiles,
-and report what is wrong with them. A target is a folder, a file, or - for standard input; without one it is this folder.
+and report what is wrong with them. A target is a folder, a file, - for standard input, or git:DIR for every object of a Git repository (git:DIR#main..HEAD for
+those of a range); without one it is this folder.
 
 Exit code: 0 passed; 1 the gate failed (a finding at or above --fail-on); 2 usage, configuration or rule error; 3 incomplete:
 something could not be looked at (the report lists it); 130 interrupted. The first that holds of 2, 1, 3.`,
@@ -62,6 +64,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.StringVar(&f.color, "color", "auto", "auto, always or never")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no summary on standard error")
 	fl.BoolVarP(&f.wide, "verbose", "v", false, "every place, every excerpt, and advice (severity info)")
+	fl.BoolVar(&f.staged, "staged", false, "look at what is staged for the next commit only, for a pre-commit hook")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd
@@ -114,7 +117,7 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 		defer cancel()
 	}
-	targets, err := openTargets(s, f, args)
+	targets, err := openTargets(ctx, s, f, args)
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 
 var errTimeout = errors.New("the time given with --timeout is over")
 
-func openTargets(s Streams, f *scanFlags, args []string) ([]*tree.Tree, error) {
+func openTargets(ctx context.Context, s Streams, f *scanFlags, args []string) ([]*tree.Tree, error) {
 	if len(args) == 0 {
 		args = []string{"."}
 	}
@@ -160,7 +163,7 @@ func openTargets(s Streams, f *scanFlags, args []string) ([]*tree.Tree, error) {
 			}
 			t, err = tree.Text(f.stdinPath, s.In)
 		} else {
-			t, err = tree.Open(a)
+			t, err = openTarget(ctx, a, f.staged)
 		}
 		if err != nil {
 			return nil, fault{err}
@@ -183,7 +186,13 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
-		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: all.Engines(set, secrets, c), Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
+		known, err := readBaselines(c.Baselines)
+		if err != nil {
+			return nil, fault{err}
+		}
+		list := all.Engines(set, secrets, c)
+		problems := known.know(list, t, c)
+		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -191,6 +200,10 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			} else {
 				return nil, err
 			}
+		}
+		res.Problems = append(res.Problems, problems...)
+		for _, b := range known.own {
+			b.Suppress(res.Findings)
 		}
 		add(rep, engines, res, c)
 		code := verdict.Exit(res.Findings, res.Problems, c)

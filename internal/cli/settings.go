@@ -54,6 +54,7 @@ func settings() []setting {
 		{key: "only", flag: "only", kind: words, about: "run only these rules (ids or aliases) or engines", set: list(func(c *plinth.Config) *[]string { return &c.Only })},
 		{key: "skip", flag: "skip", kind: words, about: "leave these rules or engines out", set: list(func(c *plinth.Config) *[]string { return &c.Skip })},
 		{key: "rules", flag: "rules", kind: words, about: "folders with rules of your own", set: list(func(c *plinth.Config) *[]string { return &c.RuleDirs })},
+		{key: "baseline", flag: "baseline", kind: words, about: "reports of findings that are known: of plinth (-o json) or of gitleaks (JSON)", set: list(func(c *plinth.Config) *[]string { return &c.Baselines })},
 		{key: "severity", flag: "severity", kind: word, def: "info", words: severityWords, about: "report findings from this severity on", set: severity(func(c *plinth.Config) *plinth.Severity { return &c.Least })},
 		{key: "fail-on", flag: "fail-on", kind: word, def: "high", words: append([]string{"none"}, severityWords...), about: "the gate fails from this severity on", set: setFailOn},
 		{key: "fail-on-unknown", flag: "fail-on-unknown", kind: yesNo, about: "an unknown verdict fails the gate", set: truth(func(c *plinth.Config) *bool { return &c.FailOnUnknown })},

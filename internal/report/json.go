@@ -33,6 +33,7 @@ type jsonLocation struct {
 	Column    int32  `json:"column,omitempty"`
 	EndLine   int32  `json:"end_line,omitempty"`
 	EndColumn int32  `json:"end_column,omitempty"`
+	Commit    string `json:"commit,omitempty"`
 }
 
 type jsonFinding struct {
@@ -215,6 +216,7 @@ func findingJSON(f *Finding) jsonFinding {
 	if f.Decl != nil {
 		out.Resource.Address = f.Decl.Address
 	}
+	out.Location.Commit = f.Commit
 	for _, s := range f.Evidence {
 		out.Evidence = append(out.Evidence, jsonStep{s.Note, locate(s.At), s.Resource})
 	}

@@ -36,6 +36,15 @@ type FileEngine interface {
 	File(path string, data []byte, problem func(plinth.Problem))
 }
 
+// HistoryEngine is an engine that looks at the objects of a Git history. Object is called for each, from several goroutines, and
+// tells whether there is a finding in it; it keeps and changes nothing of the object's data. Origin is called for those objects
+// before Check.
+type HistoryEngine interface {
+	Engine
+	Object(o tree.Object, problem func(plinth.Problem)) bool
+	Origin(id string, o tree.Origin)
+}
+
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
 
@@ -82,6 +91,14 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	}
 	if err := r.read(ctx, jobs, c); err != nil {
 		return nil, err
+	}
+	for _, p := range t.Faults() {
+		c.Problem(p)
+	}
+	if h := t.History(); h != nil {
+		if err := r.history(ctx, h, c, res); err != nil {
+			return nil, err
+		}
 	}
 	sortResources(c.resources)
 	c.resources = join(c.resources)

@@ -1,5 +1,5 @@
-// Package tree opens targets as file systems: a folder, a single file, or text from standard input. No path and no link in them
-// leads out of the target.
+// Package tree opens targets as file systems: a folder, a single file, or text from standard input; and the history of a Git
+// repository as a stream of objects. No path and no link in them leads out of the target.
 package tree
 
 import (
@@ -39,10 +39,14 @@ var telling = map[string]bool{
 // Tree is one target.
 type Tree struct {
 	Name string // as the user gave it
-	Kind string // dir, file or stdin
-	FS   fs.FS
+	Kind string // dir, file, stdin or git
+	FS   fs.FS  // without files, where the target is a history
 	only map[string]bool // the files that count, for a single file; nil for all
 	root *os.Root
+
+	dir     string   // folder of a history
+	history *History // nil for other targets
+	faults  []plinth.Problem
 }
 
 // Open opens a folder or a file. A file is seen inside its folder, so that what it refers to can be found.
@@ -90,7 +94,7 @@ func Memory(name string, files map[string]string) *Tree {
 // Dir is the folder on disk that holds the target, "" where there is none.
 func (t *Tree) Dir() string {
 	if t.root == nil {
-		return ""
+		return t.dir
 	}
 	return t.root.Name()
 }

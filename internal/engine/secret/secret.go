@@ -17,6 +17,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/tree"
 )
 
 // Name is the engine's name, in reports and for --only and --skip.
@@ -27,6 +28,8 @@ const (
 	longShown = 16 // characters of a secret from which both ends are shown
 	hashBytes = 12 // of the hash that tells secrets apart: 96 bits
 	maxPlaces = 20 // further places of a secret that are listed
+
+	shortCommit = 12 // digits of a commit that name it for people
 )
 
 // hashKey separates our hashes of secrets from all others, so that a table of hashes of well-known passwords is of no use.
@@ -36,13 +39,16 @@ var hashKey = []byte("plinth/secret/1")
 type Engine struct {
 	// Plain: comments in the texts do not silence findings.
 	Plain bool
+	// Known are places that are not told again; nil: none.
+	Known *Ignore
 
 	rules    *Set
 	searches sync.Pool
 
-	mu    sync.Mutex
-	seen  []sighting
-	texts int
+	mu      sync.Mutex
+	seen    []sighting
+	pending map[string][]sighting // of objects of a history whose origin is not known yet
+	texts   int
 }
 
 // sighting is a secret at one place.
@@ -54,6 +60,11 @@ type sighting struct {
 	note   string
 	at     plinth.Location
 	silent *plinth.Suppression
+
+	history              bool // the place is in a history
+	inHead               bool
+	commit, author, date string
+	origin               string // a note on where the object is
 }
 
 // New returns an engine for the rules.
@@ -64,28 +75,67 @@ func (e *Engine) Name() string { return Name }
 
 // File looks at one file. It may be called from several goroutines; data is not kept.
 func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) {
+	list := e.look(path, data, problem)
+	e.mu.Lock()
+	e.seen = append(e.seen, list...)
+	e.texts++
+	e.mu.Unlock()
+}
+
+// Object looks at an object of a history and tells whether it holds a secret. It may be called from several goroutines; data is
+// not kept.
+func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
+	path := o.Path
+	if o.Message {
+		path = tree.MessagePath
+	}
+	list := e.look(path, o.Data, problem)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.texts++
+	if len(list) == 0 {
+		return false
+	}
+	if e.pending == nil {
+		e.pending = map[string][]sighting{}
+	}
+	e.pending[o.ID] = list
+	return true
+}
+
+// Origin tells where an object that held a secret is from.
+func (e *Engine) Origin(id string, o tree.Origin) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.pending[id] {
+		s.at.Path, s.history, s.inHead, s.commit, s.author, s.date, s.origin = o.Path, true, o.InHead, o.Commit, o.Author, o.Date, o.Note
+		e.seen = append(e.seen, s)
+	}
+	delete(e.pending, id)
+}
+
+// look returns the secrets of a text.
+func (e *Engine) look(path string, data []byte, problem func(plinth.Problem)) []sighting {
 	s, err := e.searcher(problem)
 	if err != nil {
 		problem(plinth.Problem{Kind: plinth.Internal, At: plinth.Location{Path: path}, Text: err.Error()})
-		return
+		return nil
 	}
+	defer e.searches.Put(s)
 	found := s.whole(path, data)
 	body := plainText(data)
 	if body != nil {
 		found = append(found, s.text(path, body)...)
 	}
-	e.searches.Put(s)
-	var list []sighting
-	if len(found) > 0 {
-		l := linesOf(body)
-		for i := range found {
-			list = append(list, e.sighting(path, body, l, &found[i]))
-		}
+	if len(found) == 0 {
+		return nil
 	}
-	e.mu.Lock()
-	e.seen = append(e.seen, list...)
-	e.texts++
-	e.mu.Unlock()
+	var list []sighting
+	l := linesOf(body)
+	for i := range found {
+		list = append(list, e.sighting(path, body, l, &found[i]))
+	}
+	return list
 }
 
 func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
@@ -146,24 +196,23 @@ func redact(s []byte) string {
 	return "…"
 }
 
-// Check reports what the files held: one finding for each secret of a file, the first place with the others as evidence.
+// Check reports what the texts held: one finding for each secret of a file, and one for each of a history, at its first place
+// with the others as evidence.
 func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
 	e.mu.Lock()
 	seen, texts := e.seen, e.texts
 	e.seen, e.texts = nil, 0
 	e.mu.Unlock()
-	slices.SortStableFunc(seen, func(a, b sighting) int {
-		for _, c := range []int{strings.Compare(a.rule.ID, b.rule.ID), strings.Compare(a.hash, b.hash), strings.Compare(a.at.Path, b.at.Path), int(a.at.Line - b.at.Line), int(a.at.Col - b.at.Col)} {
-			if c != 0 {
-				return c
-			}
+	for i := range seen {
+		if s := &seen[i]; s.silent == nil {
+			s.silent = e.Known.of(s)
 		}
-		return 0
-	})
+	}
+	slices.SortFunc(seen, compare)
 	used := map[string]bool{}
 	for from := 0; from < len(seen); {
 		to := from + 1
-		for to < len(seen) && seen[to].rule.ID == seen[from].rule.ID && seen[to].hash == seen[from].hash && seen[to].at.Path == seen[from].at.Path {
+		for to < len(seen) && same(&seen[from], &seen[to]) {
 			to++
 		}
 		used[seen[from].rule.ID] = true
@@ -173,13 +222,45 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 	return plinth.Coverage{Rules: len(used), Resources: texts}, ctx.Err()
 }
 
+// compare orders sightings by rule, secret and place, in a history by time.
+func compare(a, b sighting) int {
+	for _, c := range [...]int{strings.Compare(a.rule.ID, b.rule.ID), strings.Compare(a.hash, b.hash)} {
+		if c != 0 {
+			return c
+		}
+	}
+	if a.history && b.history && a.date != b.date {
+		switch { // what is in no commit comes last
+		case a.date == "":
+			return 1
+		case b.date == "":
+			return -1
+		}
+		return strings.Compare(a.date, b.date)
+	}
+	for _, c := range [...]int{strings.Compare(a.at.Path, b.at.Path), int(a.at.Line - b.at.Line), int(a.at.Col - b.at.Col), strings.Compare(a.commit, b.commit)} {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// same tells whether two sightings are one finding.
+func same(a, b *sighting) bool {
+	return a.rule.ID == b.rule.ID && a.hash == b.hash && (a.history && b.history || a.at.Path == b.at.Path)
+}
+
 // finding joins the places of one secret. The first that nothing silences counts.
 func finding(places []sighting) plinth.Finding {
 	first := max(0, slices.IndexFunc(places, func(s sighting) bool { return s.silent == nil }))
-	s := places[first]
-	f := plinth.Finding{Rule: s.rule, At: s.at, Path: s.hash, Verdict: plinth.Fail, Suppressed: s.silent, Message: s.rule.Title + ": " + s.shape}
+	s := &places[first]
+	f := plinth.Finding{Rule: s.rule, At: s.at, Commit: s.commit, Path: s.hash, Verdict: plinth.Fail, Suppressed: s.silent, Message: s.rule.Title + ": " + s.shape}
 	if s.note != "" {
 		f.Message += " (" + s.note + ")"
+	}
+	if s.history {
+		f.Evidence = append(f.Evidence, plinth.Step{Note: s.came(places), At: s.at})
 	}
 	for i, p := range places {
 		for _, r := range p.also {
@@ -188,8 +269,27 @@ func finding(places []sighting) plinth.Finding {
 			}
 		}
 		if i != first && len(f.Evidence) < maxPlaces {
-			f.Evidence = append(f.Evidence, plinth.Step{Note: "the same secret", At: p.at})
+			note := "the same secret"
+			if p.commit != "" {
+				note += " in commit " + p.commit[:min(len(p.commit), shortCommit)]
+			}
+			f.Evidence = append(f.Evidence, plinth.Step{Note: note, At: p.at})
 		}
 	}
 	return f
+}
+
+// came tells who brought a secret into the history and whether it is still there.
+func (s *sighting) came(places []sighting) string {
+	if s.commit == "" {
+		return s.origin
+	}
+	now := "no longer in HEAD, but in the history"
+	if slices.ContainsFunc(places, func(p sighting) bool { return p.inHead }) {
+		now = "still in HEAD"
+	}
+	if s.at.Path == tree.MessagePath {
+		now = "in the message of the commit"
+	}
+	return fmt.Sprintf("commit %s by %s on %s; %s", s.commit[:min(len(s.commit), shortCommit)], s.author, s.date[:min(len(s.date), len("2006-01-02"))], now)
 }

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/secret"
+	"github.com/plinthsec/plinth/internal/scan"
+	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/internal/verdict"
+)
+
+// openTarget opens a folder, a file, or the Git history that git:DIR or git:DIR#RANGE names; with staged what is staged in the
+// repository of the folder.
+func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, error) {
+	dir, history := strings.CutPrefix(name, "git:")
+	if !history && !staged {
+		return tree.Open(name)
+	}
+	dir, rng, _ := strings.Cut(dir, "#")
+	if dir == "" {
+		dir = "."
+	}
+	if strings.Contains(dir, "://") {
+		return nil, faultf("%s is not here: clone it and name its folder, as in git:DIR", dir)
+	}
+	if staged {
+		if rng != "" {
+			return nil, faultf("--staged and a range of commits exclude each other")
+		}
+		return tree.OpenStaged(ctx, dir)
+	}
+	return tree.OpenGit(ctx, dir, rng)
+}
+
+// baselines are what the files of --baseline hold: reports of plinth and of gitleaks.
+type baselines struct {
+	own     []*verdict.Baseline
+	secrets *secret.Ignore
+}
+
+func readBaselines(files []string) (*baselines, error) {
+	b := &baselines{secrets: &secret.Ignore{}}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read baseline: %w", err)
+		}
+		if strings.HasPrefix(strings.TrimSpace(string(data)), "[") {
+			known, err := secret.Baseline(name, data)
+			if err != nil {
+				return nil, err
+			}
+			b.secrets.Join(known)
+			continue
+		}
+		own, err := verdict.ReadBaseline(name, data)
+		if err != nil {
+			return nil, err
+		}
+		b.own = append(b.own, own)
+	}
+	return b, nil
+}
+
+// know tells the engine of secrets what is known of a target: the baselines, and its .gitleaksignore unless the repository's own
+// configuration is to be left out. It returns the problems of the latter.
+func (b *baselines) know(engines []scan.Engine, t *tree.Tree, c *plinth.Config) []plinth.Problem {
+	var problems []plinth.Problem
+	for _, e := range engines {
+		s, ok := e.(*secret.Engine)
+		if !ok {
+			continue
+		}
+		s.Known = &secret.Ignore{}
+		s.Known.Join(b.secrets)
+		if c.IgnoreRepo || t.Dir() == "" {
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(t.Dir(), ignoreName)); err == nil {
+			s.Known.Join(secret.IgnoreFile(ignoreName, data, func(p plinth.Problem) { problems = append(problems, p) }))
+		}
+	}
+	return problems
+}
+
+const ignoreName = ".gitleaksignore"

@@ -1,0 +1,426 @@
+package tree
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing/fstest"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plinthsec/plinth"
+)
+
+const (
+	maxMessage = 1 << 20 // bytes of a commit or tag: longer ones are no message of a person
+	pipeBuffer = 1 << 18 // bytes that are read from git at once
+	maxTold    = 20      // objects of one kind of fault that are named; the rest is counted
+	maxStderr  = 4 << 10 // bytes of git's own words that a problem repeats
+)
+
+// MessagePath is the path under which the message of a commit or tag is shown.
+const MessagePath = ".git/COMMIT_MESSAGE"
+
+// History is the objects of a Git repository: every blob, commit and tag once, whether a ref reaches it or not. It runs the
+// git program with an environment of its own: no hooks, pager, prompts, helpers or network.
+type History struct {
+	dir    string
+	rng    string // a range of commits, "" for everything
+	staged bool   // only what is staged and differs from HEAD
+}
+
+// Object is a blob or a message.
+type Object struct {
+	ID      string
+	Message bool   // of a commit or tag, without its header
+	Path    string // one of the paths that it has had, "" where none is known
+	Data    []byte // not kept after the call
+}
+
+// Origin is where an object came from.
+type Origin struct {
+	Path                 string
+	Commit, Author, Date string // of the first commit that has it; "" where none does
+	Note                 string // staged, or in no commit that a ref reaches
+	InHead               bool
+}
+
+// OpenGit opens the repository that a folder lies in. rng is a range of commits as git log takes it, or "" for all objects, the
+// index and what no ref reaches included. Without a git program the work tree is opened, with a problem for the history.
+func OpenGit(ctx context.Context, dir, rng string) (*Tree, error) {
+	return openGit(ctx, &History{dir: dir, rng: rng})
+}
+
+// OpenStaged opens what is staged for the next commit.
+func OpenStaged(ctx context.Context, dir string) (*Tree, error) {
+	return openGit(ctx, &History{dir: dir, staged: true})
+}
+
+func openGit(ctx context.Context, h *History) (*Tree, error) {
+	if _, err := os.Stat(h.dir); err != nil {
+		return nil, fmt.Errorf("open target: %w", err)
+	}
+	if _, err := exec.LookPath("git"); err != nil {
+		t, err := Open(h.dir)
+		if err == nil {
+			t.faults = append(t.faults, plinth.Problem{Kind: plinth.Unreadable, Text: "there is no git program: of the repository only the work tree was looked at"})
+		}
+		return t, err
+	}
+	if strings.HasPrefix(h.rng, "-") {
+		return nil, fmt.Errorf("open target: %q is no range of commits", h.rng)
+	}
+	if _, err := h.output(ctx, "rev-parse", "--git-dir"); err != nil {
+		return nil, fmt.Errorf("open target: %s is no Git repository: %w", h.dir, err)
+	}
+	name := "git:" + h.dir
+	if h.rng != "" {
+		name += "#" + h.rng
+	}
+	return &Tree{Name: name, Kind: "git", FS: fstest.MapFS{}, history: h, dir: h.dir}, nil
+}
+
+// History is the objects of a Git repository, nil for other targets.
+func (t *Tree) History() *History { return t.history }
+
+// Faults are the problems that opening the target gave.
+func (t *Tree) Faults() []plinth.Problem { return t.faults }
+
+// command makes a call of git that runs nothing but git: https://git-scm.com/docs/git#_environment_variables.
+func (h *History) command(ctx context.Context, args ...string) *exec.Cmd {
+	own := []string{"-C", h.dir, "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false",
+		"-c", "log.showRoot=true", "-c", "core.quotePath=false", "-c", "core.commitGraph=true", "-c", "protocol.allow=never", "--no-pager", "--literal-pathspecs"}
+	c := exec.CommandContext(ctx, "git", append(own, args...)...)
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1", "HOME=" + os.DevNull, "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
+	return c
+}
+
+func (h *History) output(ctx context.Context, args ...string) ([]byte, error) {
+	c := h.command(ctx, args...)
+	var errs bytes.Buffer
+	c.Stderr = &limited{w: &errs}
+	out, err := c.Output()
+	return out, told(err, &errs)
+}
+
+// told adds what git said to the error of its call.
+func told(err error, errs *bytes.Buffer) error {
+	if err == nil {
+		return nil
+	}
+	if line, _, _ := strings.Cut(strings.TrimSpace(errs.String()), "\n"); line != "" {
+		return fmt.Errorf("%w: %s", err, line)
+	}
+	return err
+}
+
+type limited struct{ w *bytes.Buffer }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if room := maxStderr - l.w.Len(); room > 0 {
+		l.w.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+// entry is an object to be read.
+type entry struct {
+	id, path string
+	kind     byte // b, c, t
+	size     int64
+}
+
+// Each calls visit for every object, from at most jobs goroutines. What cannot be read is a problem; the error is that of ctx.
+func (h *History) Each(ctx context.Context, jobs int, problem func(plinth.Problem), visit func(Object)) (objects int, err error) {
+	lost := func(kind plinth.ProblemKind, format string, args ...any) {
+		problem(plinth.Problem{Kind: kind, Text: fmt.Sprintf(format, args...)})
+	}
+	list, err := h.list(ctx, lost)
+	if err != nil {
+		lost(plinth.Unreadable, "the history could not be listed: %v", err)
+		return 0, ctx.Err()
+	}
+	h.borders(ctx, lost)
+	n, err := h.stream(ctx, jobs, list, lost, visit)
+	if err != nil {
+		lost(plinth.Unreadable, "the history could not be read to its end: %v", err)
+	}
+	return n, ctx.Err()
+}
+
+// borders tells where the repository ends: a shallow clone, submodules.
+func (h *History) borders(ctx context.Context, lost func(plinth.ProblemKind, string, ...any)) {
+	if out, err := h.output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && strings.TrimSpace(string(out)) == "true" && !h.staged {
+		lost(plinth.MissingObject, "the clone is shallow: commits below its border are not here and were not looked at; git fetch --unshallow brings them")
+	}
+	out, err := h.output(ctx, "ls-files", "-s", "-z")
+	if err != nil {
+		return // a bare repository has no index
+	}
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		if _, path, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(line, "160000 ") && !h.staged {
+			lost(plinth.MissingObject, "the submodule %s is a repository of its own and was not looked at", path)
+		}
+	}
+}
+
+// list lists the objects to be read.
+func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string, ...any)) ([]entry, error) {
+	if h.staged {
+		return h.listStaged(ctx)
+	}
+	paths, err := h.reachable(ctx, lost)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer"}
+	var in io.Reader
+	if h.rng == "" {
+		args = append(args, "--batch-all-objects", "--unordered")
+		if err := h.index(ctx, paths); err != nil {
+			return nil, err
+		}
+	} else {
+		in = strings.NewReader(strings.Join(ids(paths), "\n") + "\n")
+	}
+	var list []entry
+	err = h.lines(ctx, in, func(line []byte) {
+		f := strings.Fields(string(line))
+		if len(f) != 3 || f[1] == "tree" {
+			return
+		}
+		size, err := strconv.ParseInt(f[2], 10, 64)
+		if err != nil {
+			return
+		}
+		list = append(list, entry{id: f[0], path: paths[f[0]], kind: f[1][0], size: size})
+	}, args...)
+	return list, err
+}
+
+func ids(paths map[string]string) []string {
+	out := make([]string, 0, len(paths))
+	for id := range paths {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reachable returns the objects that the range, or any ref and HEAD, reaches, with one path of each, and tells of those that
+// are missing.
+func (h *History) reachable(ctx context.Context, lost func(plinth.ProblemKind, string, ...any)) (map[string]string, error) {
+	args := []string{"rev-list", "--objects", "--missing=print"}
+	switch {
+	case h.rng != "":
+		args = append(args, strings.Fields(h.rng)...)
+	default:
+		args = append(args, "--all")
+		if _, err := h.output(ctx, "rev-parse", "--verify", "-q", "HEAD"); err == nil {
+			args = append(args, "HEAD")
+		}
+	}
+	paths, missing := map[string]string{}, 0
+	err := h.lines(ctx, nil, func(line []byte) {
+		if len(line) > 0 && line[0] == '?' {
+			if missing++; missing <= maxTold {
+				lost(plinth.MissingObject, "object %s is missing from the repository and was not looked at", line[1:])
+			}
+			return
+		}
+		id, path, _ := strings.Cut(string(line), " ")
+		if len(id) >= 40 {
+			paths[id] = path
+		}
+	}, append(args, "--")...)
+	if missing > maxTold {
+		lost(plinth.MissingObject, "%d more objects are missing", missing-maxTold)
+	}
+	return paths, err
+}
+
+// index adds the paths of what is staged.
+func (h *History) index(ctx context.Context, paths map[string]string) error {
+	if out, err := h.output(ctx, "rev-parse", "--is-bare-repository"); err != nil || strings.TrimSpace(string(out)) == "true" {
+		return err
+	}
+	out, err := h.output(ctx, "ls-files", "-s", "-z")
+	if err != nil {
+		return err
+	}
+	for line := range strings.SplitSeq(string(out), "\x00") {
+		head, path, ok := strings.Cut(line, "\t")
+		if f := strings.Fields(head); ok && len(f) == 3 && paths[f[1]] == "" {
+			paths[f[1]] = path
+		}
+	}
+	return nil
+}
+
+// listStaged lists the blobs that are staged and differ from HEAD.
+func (h *History) listStaged(ctx context.Context) ([]entry, error) {
+	args := []string{"diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--diff-filter=d", "--ignore-submodules"}
+	out, err := h.output(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []entry
+	parts := strings.Split(string(out), "\x00")
+	for i := 0; i+1 < len(parts); i += 2 {
+		if f := strings.Fields(parts[i]); len(f) == 5 && f[1] != "160000" {
+			list = append(list, entry{id: f[3], path: parts[i+1], kind: 'b', size: -1})
+		}
+	}
+	return list, nil
+}
+
+// lines runs git and calls f for each line that it prints.
+func (h *History) lines(ctx context.Context, in io.Reader, f func([]byte), args ...string) error {
+	c := h.command(ctx, args...)
+	c.Stdin = in
+	var errs bytes.Buffer
+	c.Stderr = &limited{w: &errs}
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(pipe, pipeBuffer)
+	for {
+		line, err := r.ReadBytes('\n')
+		if len(line) > 0 {
+			f(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		if err != nil {
+			break
+		}
+	}
+	return told(c.Wait(), &errs)
+}
+
+// stream reads the objects and hands them to visit.
+func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), visit func(Object)) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := h.command(ctx, "cat-file", "--batch", "--buffer")
+	var errs bytes.Buffer
+	c.Stderr = &limited{w: &errs}
+	var order []entry
+	var in bytes.Buffer
+	for _, e := range list {
+		switch {
+		case e.size > maxFile:
+			lost(plinth.Limit, "%s has %d MiB, more than the %d MiB that are read", e.name(), e.size>>20, maxFile>>20)
+		case e.kind == 'c' && e.size > maxMessage:
+			lost(plinth.Limit, "commit %s has more than %d KiB of message and was not read", e.id, maxMessage>>10)
+		default:
+			order = append(order, e)
+			in.WriteString(e.id + "\n")
+		}
+	}
+	c.Stdin = &in
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := c.Start(); err != nil {
+		return 0, err
+	}
+	r := bufio.NewReaderSize(pipe, pipeBuffer)
+	g := errgroup.Group{}
+	g.SetLimit(max(1, jobs))
+	free := make(chan []byte, max(1, jobs)+1)
+	n, lfs := 0, 0
+	var failed error
+	for _, e := range order {
+		data, err := readObject(r, e, free)
+		if errors.Is(err, errMissing) {
+			lost(plinth.MissingObject, "%s is missing from the repository and was not looked at", e.name())
+			continue
+		}
+		if err != nil {
+			failed = err
+			break
+		}
+		n++
+		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1")) {
+			if lfs++; lfs <= maxTold {
+				lost(plinth.MissingObject, "%s is a pointer to large file storage; its content was not looked at", e.name())
+			}
+		}
+		g.Go(func() error {
+			o := Object{ID: e.id, Path: e.path, Data: data}
+			if e.kind != 'b' {
+				o.Message = true
+				_, o.Data, _ = bytes.Cut(data, []byte("\n\n"))
+			}
+			visit(o)
+			select {
+			case free <- data:
+			default:
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return n, err
+	}
+	if failed != nil {
+		cancel()
+		return n, errors.Join(failed, told(c.Wait(), &errs))
+	}
+	return n, told(c.Wait(), &errs)
+}
+
+// name is how a problem names an object.
+func (e entry) name() string {
+	if e.path != "" {
+		return fmt.Sprintf("%s (blob %s)", e.path, e.id[:min(len(e.id), 12)])
+	}
+	return "object " + e.id[:min(len(e.id), 12)]
+}
+
+var errMissing = errors.New("missing")
+
+// readObject reads the next object of cat-file --batch, into a free buffer.
+func readObject(r *bufio.Reader, e entry, free chan []byte) ([]byte, error) {
+	head, err := r.ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", e.id, io.ErrUnexpectedEOF)
+	}
+	f := strings.Fields(head)
+	if len(f) == 2 && f[1] == "missing" {
+		return nil, errMissing
+	}
+	if len(f) != 3 {
+		return nil, fmt.Errorf("object %s: unexpected answer %q", e.id, strings.TrimSpace(head))
+	}
+	size, err := strconv.Atoi(f[2])
+	if err != nil || size < 0 || int64(size) > max(e.size, maxFile) {
+		return nil, fmt.Errorf("object %s: unexpected size %q", e.id, f[2])
+	}
+	var buf []byte
+	select {
+	case buf = <-free:
+	default:
+	}
+	if cap(buf) < size+1 {
+		buf = make([]byte, size+size/4+1)
+	}
+	buf = buf[:size+1]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return nil, fmt.Errorf("object %s: %w", e.id, io.ErrUnexpectedEOF)
+	}
+	return buf[:size], nil
+}

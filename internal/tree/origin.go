@@ -1,0 +1,139 @@
+package tree
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"strings"
+)
+
+// Origins finds where objects came from: the first commit that has each, in one pass over the history. Objects that no commit
+// has are there as well, with a note. wanted tells of each object whether it is a message.
+func (h *History) Origins(ctx context.Context, wanted map[string]bool) (map[string]Origin, error) {
+	out := map[string]Origin{}
+	if len(wanted) == 0 {
+		return out, nil
+	}
+	if !h.staged {
+		if err := h.log(ctx, wanted, out); err != nil {
+			return out, err
+		}
+		if tree, err := h.output(ctx, "ls-tree", "-r", "-z", "--full-tree", "HEAD"); err == nil {
+			for line := range strings.SplitSeq(string(tree), "\x00") {
+				if f := strings.Fields(line); len(f) >= 3 && has(wanted, f[2]) {
+					o := out[f[2]]
+					o.InHead = true
+					out[f[2]] = o
+				}
+			}
+		}
+	}
+	if index, err := h.output(ctx, "ls-files", "-s", "-z"); err == nil {
+		for line := range strings.SplitSeq(string(index), "\x00") {
+			head, path, ok := strings.Cut(line, "\t")
+			if f := strings.Fields(head); ok && len(f) == 3 && has(wanted, f[1]) {
+				if o := out[f[1]]; o.Commit == "" {
+					o.Path, o.Note = path, "staged, in no commit yet"
+					out[f[1]] = o
+				}
+			}
+		}
+	}
+	for id, message := range wanted {
+		if o := out[id]; o.Commit == "" && o.Path == "" {
+			o.Path, o.Note = ".git/objects/"+id, "in no commit that a branch or tag reaches"
+			if message {
+				o.Path, o.Note = MessagePath, "the message of a tag, or of a commit that no branch or tag reaches: "+id
+			}
+			out[id] = o
+		}
+	}
+	return out, nil
+}
+
+func has(m map[string]bool, key string) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// Marks of the lines of log, which no name of a person and no path can have where they are looked for.
+const (
+	markCommit = "\x01"
+	markField  = "\x02"
+)
+
+// log reads the changes of all commits, merges against each parent. It comes newest first: what it says last counts.
+func (h *History) log(ctx context.Context, wanted map[string]bool, out map[string]Origin) error {
+	args := []string{"log", "--raw", "-z", "-m", "--no-abbrev", "--no-renames", "--no-ext-diff", "--format=format:%x01%H%x02%an <%ae>%x02%aI%x02"}
+	if h.rng != "" {
+		args = append(args, strings.Fields(h.rng)...)
+	} else {
+		args = append(args, "--all")
+		if _, err := h.output(ctx, "rev-parse", "--verify", "-q", "HEAD"); err == nil {
+			args = append(args, "HEAD")
+		} else {
+			return nil // no commit yet
+		}
+	}
+	c := h.command(ctx, append(args, "--")...)
+	var errs bytes.Buffer
+	c.Stderr = &limited{w: &errs}
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	p := logReader{wanted: wanted, out: out}
+	r := bufio.NewReaderSize(pipe, pipeBuffer)
+	for {
+		token, err := r.ReadString('\x00')
+		p.token(strings.TrimSuffix(token, "\x00"))
+		if err != nil {
+			break
+		}
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	return told(c.Wait(), &errs)
+}
+
+// logReader takes the answer of log apart: the head of a commit, then for each change its line and its path.
+type logReader struct {
+	wanted map[string]bool
+	out    map[string]Origin
+	now    Origin
+	blob   string // of the change whose path comes next
+}
+
+func (p *logReader) token(t string) {
+	if p.blob != "" {
+		if has(p.wanted, p.blob) {
+			o := p.now
+			o.Path = t
+			p.out[p.blob] = o
+		}
+		p.blob = ""
+		return
+	}
+	t = strings.TrimLeft(t, "\n")
+	if head, ok := strings.CutPrefix(t, markCommit); ok {
+		f := strings.SplitN(head, markField, 4)
+		if len(f) != 4 {
+			return
+		}
+		p.now = Origin{Commit: f[0], Author: f[1], Date: f[2]}
+		if has(p.wanted, f[0]) {
+			o := p.now
+			o.Path = MessagePath
+			p.out[f[0]] = o
+		}
+		t = strings.TrimLeft(f[3], "\n")
+	}
+	if f := strings.Fields(t); len(f) == 5 && strings.HasPrefix(t, ":") {
+		p.blob = f[3]
+	}
+}
