@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/value"
 )
@@ -223,8 +224,14 @@ func digestOf(v plinth.Value) string {
 
 // message is the title, and what the rule adds to it.
 func (j *judge) message(r *rule.Rule) string {
-	if r.Message == nil || j.list == "" && (r.Each != nil || r.Pods > rule.Whole) {
+	if j.list == "" && (r.Each != nil || r.Pods > rule.Whole) {
 		return r.Title // of a list that is unknown as a whole there is nothing to quote
+	}
+	if r.Message == nil {
+		if words := j.words(r); words != "" {
+			return r.Title + ": " + words
+		}
+		return r.Title
 	}
 	var b strings.Builder
 	b.WriteString(r.Title)
@@ -246,6 +253,34 @@ func (j *judge) message(r *rule.Rule) string {
 		}
 	}
 	return b.String()
+}
+
+// names are last steps of a property that tell which thing it is, not what is wrong with it.
+var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "description"}
+
+// words says of the deciding property, as the user writes it, what it is, or that it is not set.
+func (j *judge) words(r *rule.Rule) string {
+	if len(r.At) == 0 || slices.Contains(r.At, "[]") || slices.Contains(names, strings.ToLower(r.At[len(r.At)-1])) {
+		return ""
+	}
+	v, _ := find(j.vars[r.AtFrom], r.At, nil)
+	o := v.Origin()
+	switch {
+	case v.IsNull():
+		argument := pathText(r.At)
+		if r.AtFrom == rule.P {
+			argument = form.Argument(j.res, argument)
+		}
+		if argument == "" {
+			return ""
+		}
+		return argument + " is not set"
+	case v.Kind() == plinth.Map || v.Kind() == plinth.List || v.IsUnknown() || o == nil || o.Path == "":
+		return ""
+	case o.Default:
+		return o.Path + " is not set, which means " + quoted(v)
+	}
+	return o.Path + " is " + quoted(v)
 }
 
 // mentioned finds a value that a message names: in the variable that it names, else in the element or container, else in the

@@ -187,8 +187,8 @@ props:
     - {B: {bad: true, name: y}}
     - {}
     - !unknown var.more
-`, `fail 0 a 6 A[].B[x].bad: Wrong
-fail 0 a 7 A[].B[y].bad: Wrong
+`, `fail 0 a 6 A[].B[x].bad: Wrong: props.A[0].B[0].bad is true
+fail 0 a 7 A[].B[y].bad: Wrong: props.A[1].B.bad is true
 unknown 0 a 5 A[].B: Wrong (var.more)`},
 		{"workloads", `on: workload
 each: containers
@@ -217,8 +217,8 @@ props: {spec: {jobTemplate: {spec: {template: {spec: {hostPID: true, containers:
 {type: core/Service, address: s, props: {spec: {}}}
 ---
 {type: core/Pod, address: empty, props: {}}
-`, `fail 0 c 19 spec.jobTemplate.spec.template.spec.containers[one].securityContext.privileged: Wrong
-fail 0 d 10 spec.template.spec.containers[one].securityContext.privileged: Wrong
+`, `fail 0 c 19 spec.jobTemplate.spec.template.spec.containers[one].securityContext.privileged: Wrong: securityContext.privileged is not set
+fail 0 d 10 spec.template.spec.containers[one].securityContext.privileged: Wrong: props.spec.template.spec.containers[0].securityContext.privileged is true
 unknown 0 p 21 : Wrong (var.spec)`},
 		{"joins", `on: T
 fail: "!related(p, 'U').exists(u, u.Good)"`, `
@@ -238,7 +238,7 @@ fail: "p.?A.orValue('') == '' || p.?B.orValue(false)"`, `
 {type: T, address: a, external: true, props: {}}
 ---
 {type: T, address: d, data: true, props: {}}
-`, `fail 0 a 2 A: Wrong`},
+`, `fail 0 a 2 A: Wrong: A is not set`},
 		{"faults", `on: T
 fail: "p.A.startsWith('x')"`, `
 {type: T, address: a, props: {A: 1}}
@@ -271,7 +271,7 @@ func TestPlace(t *testing.T) {
 	}{
 		{nil, "fail 0 bucket.b 1 A: Wrong"},
 		{&plinth.Origin{At: plinth.Location{Line: 3}, Decl: own}, "fail 0 bucket.b 3 A: Wrong"},
-		{set, "fail 0 versioning.v 12 A: Wrong {part of bucket.b 1} {set by var.status 20}"},
+		{set, "fail 0 versioning.v 12 A: Wrong: status is bad {part of bucket.b 1} {set by var.status 20}"},
 		{standard, "fail 0 versioning.v 10 A: Wrong {part of bucket.b 1}"},
 	} {
 		props := plinth.MapOf([]plinth.Field{{Key: "A", Value: plinth.StringOf("bad").WithOrigin(c.origin)}})
