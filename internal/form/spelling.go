@@ -6,8 +6,8 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
-// Argument returns how the user would write a property of a resource: the Terraform argument, "versioning_configuration.status of
-// aws_s3_bucket_versioning" where a resource of its own sets it, or the property itself where the source has the provider's form.
+// Argument returns how the user would write a property of a resource: the Terraform argument, "aws_s3_bucket_versioning.versioning_configuration.status"
+// where a resource of its own sets it, or the property itself where the source has the provider's form.
 // It is "" where no table line says. The path has no brackets.
 func Argument(r *plinth.Resource, path string) string {
 	if r.Decl == nil || path == "" {
@@ -29,7 +29,7 @@ func Argument(r *plinth.Resource, path string) string {
 	}
 	for _, p := range e.parts { // newer providers have split what older ones kept in one resource
 		if words := argumentIn(p.lines, path); words != "" {
-			return words + " of " + p.tf
+			return p.tf + "." + words
 		}
 	}
 	return argumentIn(e.lines, path)
