@@ -86,6 +86,7 @@ func (w *World) compiler(resources []*plinth.Resource) *compiler {
 	for _, r := range resources {
 		if r.Type == "core/Namespace" && !r.External {
 			c.declared[r.Name] = labels(get(r.Props, "metadata", "labels"))
+			w.unknownLabels(get(r.Props, "metadata", "labels"), r)
 		}
 	}
 	c.spaces = newIndex(len(c.namespaces))

@@ -111,3 +111,27 @@ func answers(resources []*plinth.Resource, proof bool) []byte {
 	}
 	return b.Bytes()
 }
+
+// TestUnknown leaves a policy out that cannot be read, and tells of labels that cannot.
+func TestUnknown(t *testing.T) {
+	unknown := plinth.UnknownOf("{{ .Values.app }}")
+	object := func(kind, name string, fields ...plinth.Field) *plinth.Resource {
+		return &plinth.Resource{Type: kind, Name: name, Props: plinth.MapOf(fields), Decl: &plinth.Declaration{Header: plinth.Location{Path: name, Line: 1}}}
+	}
+	m := func(key string, v plinth.Value) plinth.Value { return plinth.MapOf([]plinth.Field{{Key: key, Value: v}}) }
+	w := reach.New([]*plinth.Resource{
+		object("core/Pod", "a", plinth.Field{Key: "metadata", Value: m("labels", m("app", unknown))}),
+		object("core/Pod", "b"),
+		object("networking.k8s.io/NetworkPolicy", "p", plinth.Field{Key: "spec", Value: m("podSelector", m("matchLabels", m("app", unknown)))}),
+	})
+	if !w.Allowed(0, 1).Contains(reach.TCP, 80) {
+		t.Error("a policy that is left out has an effect")
+	}
+	want := []plinth.Problem{
+		{Kind: plinth.Unsupported, At: plinth.Location{Path: "a", Line: 1}, Text: "labels of a are not known; selectors that name them do not find it"},
+		{Kind: plinth.Unsupported, At: plinth.Location{Path: "p", Line: 1}, Text: "the policy p depends on values that are not known; it is left out"},
+	}
+	if diff := cmp.Diff(want, w.Problems); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,10 +1,12 @@
 package reach
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 // Workload is what runs pods: a controller, or a pod that has none. A pod with an owner belongs to the workload of that owner.
@@ -128,6 +130,7 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 	if p.account == "" {
 		p.account = "default"
 	}
+	w.unknownLabels(get(meta, "labels"), r)
 	var table strings.Builder
 	for _, n := range p.ports {
 		table.WriteString(n.name + "\x00" + PortsOf(n.protocol, n.port, n.port).String() + "\x00")
@@ -135,6 +138,14 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 	p.table = table.String()
 	own.pods = append(own.pods, len(w.pods))
 	w.pods = append(w.pods, p)
+}
+
+// unknownLabels tells of labels whose values are not known: no selector finds them.
+func (w *World) unknownLabels(v plinth.Value, r *plinth.Resource) {
+	if !value.Known(v) {
+		w.Problems = append(w.Problems, plinth.Problem{Kind: plinth.Unsupported, At: place(v, r),
+			Text: fmt.Sprintf("labels of %s are not known; selectors that name them do not find it", r.Name)})
+	}
 }
 
 // namedPorts returns the ports that a pod names, those of its sidecars included; a name that is used twice for one protocol has
