@@ -118,7 +118,9 @@ func TestUnknown(t *testing.T) {
 	object := func(kind, name string, fields ...plinth.Field) *plinth.Resource {
 		return &plinth.Resource{Type: kind, Name: name, Props: plinth.MapOf(fields), Decl: &plinth.Declaration{Header: plinth.Location{Path: name, Line: 1}}}
 	}
-	m := func(key string, v plinth.Value) plinth.Value { return plinth.MapOf([]plinth.Field{{Key: key, Value: v}}) }
+	m := func(key string, v plinth.Value) plinth.Value {
+		return plinth.MapOf([]plinth.Field{{Key: key, Value: v}})
+	}
 	w := reach.New([]*plinth.Resource{
 		object("core/Pod", "a", plinth.Field{Key: "metadata", Value: m("labels", m("app", unknown))}),
 		object("core/Pod", "b"),
