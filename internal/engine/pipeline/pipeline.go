@@ -1,0 +1,177 @@
+// Package pipeline judges delivery pipelines as a way in: what outsiders can make a workflow run, what it may do, and whose code
+// it takes along.
+//
+// It looks at the resources of the pipeline reader. What an audit says stands in audits.yaml; how it is found out is here.
+// Findings that only a strict eye wants have the severity info.
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/graph"
+)
+
+// Name is the engine's name, in reports and for --only and --skip.
+const Name = "pipeline"
+
+// Engine judges pipelines with the audits that it was given.
+type Engine struct {
+	// Plain: comments in the files do not silence findings.
+	Plain bool
+
+	audits map[string]*Audit
+}
+
+// New returns an engine for the audits.
+func New(audits []*Audit) *Engine {
+	e := &Engine{audits: map[string]*Audit{}}
+	for _, a := range audits {
+		e.audits[a.ID] = a
+	}
+	return e
+}
+
+// Name is the engine's name.
+func (e *Engine) Name() string { return Name }
+
+// Check judges the pipelines of a graph, one after the other.
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
+	cov := plinth.Coverage{Rules: len(e.audits)}
+	judges := map[string]func(*look){
+		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
+		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": otherFile, "circleci/Pipeline": otherFile,
+	}
+	for _, r := range g.Resources() {
+		if err := ctx.Err(); err != nil {
+			return cov, err
+		}
+		judge := judges[r.Type]
+		if judge == nil || r.Source.Kind() != plinth.String {
+			continue
+		}
+		cov.Resources++
+		l := &look{engine: e, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
+		judge(l)
+		l.hand(report)
+	}
+	return cov, nil
+}
+
+// look is one file that is being judged.
+type look struct {
+	*text
+	engine   *Engine
+	resource *plinth.Resource
+	doc      plinth.Value
+	found    []plinth.Finding
+}
+
+// sight is where and what an audit found.
+type sight struct {
+	audit    string
+	severity plinth.Severity
+	at       plinth.Location
+	around   plinth.Location // comments in these lines count too; may be zero
+	path     string          // tells findings of an audit apart
+	message  string
+}
+
+func (l *look) add(s sight) {
+	a := l.engine.audits[s.audit]
+	if a == nil {
+		return
+	}
+	f := plinth.Finding{Rule: &a.graded[min(int(s.severity), len(a.graded)-1)], Resource: l.resource, Decl: l.resource.Decl, At: s.at,
+		Path: s.path, Message: a.Title, Verdict: plinth.Fail}
+	if s.message != "" {
+		f.Message += ": " + s.message
+	}
+	if !l.engine.Plain {
+		f.Suppressed = l.silent(a, s.at)
+		if f.Suppressed == nil && s.around.Line > 0 {
+			f.Suppressed = l.silent(a, s.around)
+		}
+	}
+	l.found = append(l.found, f)
+}
+
+var ignoreForm = regexp.MustCompile(`#\s*zizmor:\s*ignore\[([A-Za-z0-9_,\s-]+)\]`)
+
+// silent returns the comment in these lines that silences an audit.
+func (l *look) silent(a *Audit, at plinth.Location) *plinth.Suppression {
+	for n := at.Line; n <= at.EndLine; n++ {
+		line := l.line(n)
+		if !strings.Contains(line, "zizmor:") {
+			continue
+		}
+		for _, m := range ignoreForm.FindAllStringSubmatch(line, -1) {
+			for name := range strings.SplitSeq(m[1], ",") {
+				if slices.Contains(a.Aliases, "zizmor:"+strings.TrimSpace(name)) {
+					return &plinth.Suppression{By: "comment", Why: "zizmor: ignore", At: plinth.Location{Path: l.path, Line: n, Col: 1, EndLine: n, EndCol: int32(len(line) + 1)}}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// hand reports what was found, in order and each only once: an anchored step stands in several jobs.
+func (l *look) hand(report func(plinth.Finding)) {
+	slices.SortStableFunc(l.found, func(a, b plinth.Finding) int {
+		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Message, b.Message))
+	})
+	for i, f := range l.found {
+		if i > 0 && f.At == l.found[i-1].At && f.Rule.ID == l.found[i-1].Rule.ID && f.Message == l.found[i-1].Message {
+			continue
+		}
+		report(f)
+	}
+}
+
+func pathOf(v plinth.Value) string {
+	if o := v.Origin(); o != nil {
+		return o.Path
+	}
+	return ""
+}
+
+func under(v plinth.Value, more string) string { return fmt.Sprintf("%s#%s", pathOf(v), more) }
+
+// get returns the entry of a map, null where there is none.
+func get(v plinth.Value, keys ...string) plinth.Value {
+	out, _ := v.At(keys...)
+	return out
+}
+
+// str returns a scalar as it would be written: numbers and booleans are texts to the services.
+func str(v plinth.Value) string {
+	if v.Kind() == plinth.String {
+		return v.Str()
+	}
+	if v.Kind() == plinth.Bool || v.Kind() == plinth.Number {
+		return v.String()
+	}
+	return ""
+}
+
+// scalars calls visit for all scalars below a value.
+func scalars(v plinth.Value, visit func(plinth.Value)) {
+	switch v.Kind() {
+	case plinth.Map:
+		for _, f := range v.Fields() {
+			scalars(f.Value, visit)
+		}
+	case plinth.List:
+		for _, x := range v.List() {
+			scalars(x, visit)
+		}
+	case plinth.String:
+		visit(v)
+	}
+}

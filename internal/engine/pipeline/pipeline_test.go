@@ -1,0 +1,143 @@
+package pipeline_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
+	"github.com/plinthsec/plinth/internal/graph"
+	read "github.com/plinthsec/plinth/internal/read/pipeline"
+	"github.com/plinthsec/plinth/internal/read/readtest"
+	"github.com/plinthsec/plinth/internal/scan"
+	"github.com/plinthsec/plinth/internal/tree"
+)
+
+// update tells whether the wanted findings are to be written anew; readtest has the flag.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
+
+func judge(t testing.TB, files map[string]string) *scan.Result {
+	t.Helper()
+	audits, err := pipeline.Audits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Readers: []plinth.Reader{read.New()}, Engines: []scan.Engine{pipeline.New(audits)}}
+	res, err := run.Scan(context.Background(), tree.Memory("test", files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// TestGolden judges the files of each archive. The audits that found something anywhere are all that there are.
+func TestGolden(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no archives: ", err)
+	}
+	found := map[string]bool{}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, want, kept := map[string]string{}, "", a.Files[:0]
+			for _, f := range a.Files {
+				if f.Name == "want" {
+					want = string(f.Data)
+					continue
+				}
+				files[f.Name] = string(f.Data)
+				kept = append(kept, f)
+			}
+			got := show(judge(t, files), found)
+			if update() {
+				a.Files = append(kept, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(name, txtar.Format(a), 0o666); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+	audits, err := pipeline.Audits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range audits {
+		if !found[a.ID] {
+			t.Errorf("no archive shows %s", a.ID)
+		}
+		if a.Title == "" || a.Why == "" || a.Fix == "" || len(a.Aliases) == 0 || len(a.CWE) == 0 {
+			t.Errorf("%s says too little", a.ID)
+		}
+	}
+}
+
+func show(res *scan.Result, found map[string]bool) string {
+	var b strings.Builder
+	for _, f := range res.Findings {
+		found[f.Rule.ID] = true
+		silent := ""
+		if f.Suppressed != nil {
+			silent = " (silenced)"
+		}
+		_, detail, _ := strings.Cut(f.Message, ": ")
+		fmt.Fprintf(&b, "%s:%d %s %s%s %s\n", f.At.Path, f.At.Line, f.Rule.Severity, strings.TrimPrefix(f.Rule.ID, "pipeline-"), silent, detail)
+	}
+	for _, p := range res.Problems {
+		fmt.Fprintf(&b, "%s %s:%d %s\n", p.Kind, p.At.Path, p.At.Line, p.Text)
+	}
+	return b.String()
+}
+
+func TestSelect(t *testing.T) {
+	all, err := pipeline.Audits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		only, skip string
+		want       int
+	}{
+		{"", "", len(all)}, {"pipeline", "", len(all)}, {"", "pipeline", 0}, {"pipeline", "pipeline-artipacked", len(all) - 1},
+		{"zizmor:template-injection", "", 2}, {"pipeline-unpinned-*", "", 3}, {"secret", "", 0},
+	} {
+		if got := len(pipeline.Select(all, strings.Fields(c.only), strings.Fields(c.skip))); got != c.want {
+			t.Errorf("only %q skip %q: %d audits, want %d", c.only, c.skip, got, c.want)
+		}
+	}
+}
+
+func FuzzFile(f *testing.F) {
+	f.Add("on: push\njobs:\n  a:\n    runs-on: x\n    strategy: {matrix: {os: [a]}}\n    steps:\n    - run: |\n        curl x | sh\n        echo ${{ matrix.os || format('{0}', 1) }}\n    - uses: a/b/../c@v1\n")
+	f.Add("steps:\n- checkout: self\n- bash: make $(Build.SourceBranch)\n")
+	f.Add("runs: {steps: [{run: \"${{ (a).b['c'][d].* }}\", if: \"!x && contains('a', github.ref)\"}]}\n")
+	audits, err := pipeline.Audits()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		files := map[string]string{}
+		for _, name := range []string{".github/workflows/x.yml", "action.yml", "azure-pipelines.yml", ".gitlab-ci.yml", ".github/dependabot.yml", ".pre-commit-config.yaml", ".circleci/config.yml"} {
+			files[name] = text
+		}
+		g := graph.New(readtest.Run(t, read.New(), files).Resources)
+		if _, err := pipeline.New(audits).Check(context.Background(), g, 1, func(plinth.Finding) {}, func(plinth.Problem) {}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

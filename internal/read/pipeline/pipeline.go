@@ -1,0 +1,125 @@
+// Package pipeline reads the files that make a delivery pipeline: GitHub workflows, actions and Dependabot, pre-commit, GitLab
+// CI, Azure Pipelines, Bitbucket and CircleCI.
+//
+// Each file is one resource whose Props are the document as written and whose Source is the text of the file: comments and the
+// layout of scripts decide what an expression means. Each job of a workflow is a resource of its own.
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"path"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
+)
+
+// The types of the resources.
+const (
+	workflow   = "github/Workflow"
+	job        = "github/Job"
+	action     = "github/Action"
+	dependabot = "github/Dependabot"
+	preCommit  = "pre-commit/Configuration"
+	gitLab     = "gitlab/Pipeline"
+	azure      = "azure/Pipeline"
+	bitbucket  = "bitbucket/Pipeline"
+	circleCI   = "circleci/Pipeline"
+)
+
+const maxFile = 4 << 20 // bytes; the services refuse files of a tenth of it
+
+type reader struct{}
+
+var _ plinth.Reader = reader{}
+
+// New returns the reader.
+func New() plinth.Reader { return reader{} }
+
+func (reader) Name() string { return "pipeline" }
+
+// Wants decides by name; an action is told by its runs as well.
+func (reader) Wants(name string, data []byte) bool {
+	kind := kindOf(name)
+	return kind != "" && (kind != action || bytes.Contains(data, []byte("runs")))
+}
+
+// kindOf returns the type of the resource that a file of this name is, or "".
+func kindOf(name string) string {
+	dir, base := path.Split(name)
+	dir, base = "/"+strings.ToLower(dir), strings.ToLower(base)
+	ext := path.Ext(base)
+	stem := strings.TrimSuffix(base, ext)
+	if ext != ".yml" && ext != ".yaml" {
+		return ""
+	}
+	switch {
+	case stem == ".pre-commit-config":
+		return preCommit
+	case strings.HasSuffix(dir, "/.github/workflows/"):
+		return workflow
+	case stem == "action":
+		return action
+	case stem == "dependabot" && strings.HasSuffix(dir, "/.github/"):
+		return dependabot
+	case strings.HasSuffix(stem, ".gitlab-ci"):
+		return gitLab
+	case strings.HasPrefix(strings.TrimPrefix(stem, "."), "azure-pipelines"), strings.Contains(dir, "/.azure-pipelines/"), strings.Contains(dir, "/.azuredevops/"):
+		return azure
+	case stem == "bitbucket-pipelines":
+		return bitbucket
+	case stem == "config" && strings.HasSuffix(dir, "/.circleci/"):
+		return circleCI
+	}
+	return ""
+}
+
+// Read emits one resource for each document and one for each job of a workflow.
+func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
+	parser := &document.Parser{}
+	for _, f := range p.Files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if len(f.Data) > maxFile {
+			to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: f.Path}, Text: "a pipeline file of more than 4 MiB"})
+			continue
+		}
+		found, text := false, document.Text(f.Data)
+		problems := parser.Parse(f.Path, f.Data, func(d document.Document) {
+			if d.Value.Kind() == plinth.Map {
+				found = true
+				emit(f.Path, text, p.Name, d, to)
+			}
+		})
+		if len(problems) == 0 && !found {
+			problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "no pipeline in the file"})
+		}
+		for _, x := range problems {
+			to.Problem(x)
+		}
+	}
+	return nil
+}
+
+func emit(name, text, project string, d document.Document, to plinth.Sink) {
+	kind := kindOf(name)
+	d.Decl.Address, d.Decl.Type = name, kind
+	title, _ := d.Value.Get("name")
+	to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name), Type: kind, Name: title.Str(), Project: project, Decl: d.Decl, Props: d.Value, Source: plinth.StringOf(text)})
+	if kind != workflow {
+		return
+	}
+	jobs, _ := d.Value.Get("jobs")
+	for _, j := range jobs.Fields() {
+		if j.Value.Kind() != plinth.Map || j.Value.Origin() == nil {
+			continue
+		}
+		at := j.Value.Origin().At
+		header := at
+		header.EndLine, header.EndCol = at.Line, at.Col
+		to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name + "#" + j.Key), Type: job, Name: j.Key, Project: project, Hung: true,
+			Decl: &plinth.Declaration{Address: name + "#" + j.Key, Type: job, At: at, Header: header}, Props: j.Value})
+	}
+}

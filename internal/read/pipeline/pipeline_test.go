@@ -1,0 +1,53 @@
+package pipeline_test
+
+import (
+	"testing"
+
+	"github.com/plinthsec/plinth/internal/read/pipeline"
+	"github.com/plinthsec/plinth/internal/read/readtest"
+)
+
+const (
+	name   = ".github/workflows/ship.yml"
+	sample = `name: ship
+on: {push: {branches: [main]}}
+env: &shared {LEVEL: "3"}
+jobs:
+  build: &job
+    runs-on: ubuntu-24.04
+    env: *shared
+    steps:
+      - run: |
+          make ${{ github.ref_name }}
+  again: *job
+`
+)
+
+func TestGolden(t *testing.T) { readtest.Golden(t, pipeline.New(), "testdata/*.txtar") }
+
+func TestHostile(t *testing.T) { readtest.Hostile(t, pipeline.New(), name, sample) }
+
+func TestWants(t *testing.T) {
+	for file, want := range map[string]bool{
+		name: true, "a/b/.github/workflows/x.yaml": true, ".github/workflows/x.json": false, ".github/workflows/sub/x.yml": false,
+		"action.yml": true, "lib/action.yaml": true, "reaction.yml": false, ".github/dependabot.yml": true, "dependabot.yml": false,
+		".pre-commit-config.yaml": true, ".gitlab-ci.yml": true, "ci/build.gitlab-ci.yml": true, "azure-pipelines.yml": true,
+		".azure-pipelines-2.yml": true, ".azure-pipelines/deploy.yml": true, "bitbucket-pipelines.yml": true, ".circleci/config.yml": true,
+		"config.yml": false, "deploy.yaml": false,
+	} {
+		if got := pipeline.New().Wants(file, []byte("runs: {}")); got != want {
+			t.Errorf("Wants(%s) = %v", file, got)
+		}
+	}
+	if pipeline.New().Wants("action.yml", []byte("a: 1")) {
+		t.Error("wants an action.yml that is no action")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte("script: !reference [.a, b]\ninclude: x\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		readtest.Print(readtest.Run(t, pipeline.New(), map[string]string{name: string(data)}))
+	})
+}
