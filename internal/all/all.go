@@ -7,11 +7,13 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/read/arm"
 	"github.com/plinthsec/plinth/internal/read/cloudformation"
 	"github.com/plinthsec/plinth/internal/read/dockerfile"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
+	readpipeline "github.com/plinthsec/plinth/internal/read/pipeline"
 	"github.com/plinthsec/plinth/internal/read/plan"
 	"github.com/plinthsec/plinth/internal/read/terraform"
 	"github.com/plinthsec/plinth/internal/rule"
@@ -19,17 +21,25 @@ import (
 	"github.com/plinthsec/plinth/rules"
 )
 
-// Readers returns all readers, sorted by name.
+// Readers returns the readers of infrastructure, sorted by name.
 func Readers() []plinth.Reader {
 	return []plinth.Reader{arm.New(), cloudformation.New(), dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
 }
 
+// PipelineReaders returns the readers that the audits of pipelines need; nothing else asks for what they read.
+func PipelineReaders() []plinth.Reader { return []plinth.Reader{readpipeline.New()} }
+
 // Engines returns all engines with the rules that they are to run and what they are told, sorted by name. An engine of files
 // without rules is left out: it would have every file read for nothing.
-func Engines(set *rule.Set, secrets *secret.Set, c *plinth.Config) []scan.Engine {
+func Engines(set *rule.Set, audits []*pipeline.Audit, secrets *secret.Set, c *plinth.Config) []scan.Engine {
 	m := misconfig.New(set)
 	m.PodSecurity = c.PodSecurity
 	out := []scan.Engine{m}
+	if len(audits) > 0 {
+		p := pipeline.New(audits)
+		p.Plain = c.IgnoreRepo
+		out = append(out, p)
+	}
 	if secrets != nil && secrets.Len() > 0 {
 		s := secret.New(secrets)
 		s.Plain = c.IgnoreRepo
@@ -39,7 +49,16 @@ func Engines(set *rule.Set, secrets *secret.Set, c *plinth.Config) []scan.Engine
 }
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
-func EngineNames() []string { return []string{misconfig.Name, secret.Name} }
+func EngineNames() []string { return []string{misconfig.Name, pipeline.Name, secret.Name} }
+
+// Audits returns the audits of pipelines that the names ask for; without names there are none, as of secrets.
+func Audits(only, skip []string) ([]*pipeline.Audit, error) {
+	if len(only) == 0 {
+		return nil, nil
+	}
+	list, err := pipeline.Audits()
+	return pipeline.Select(list, only, skip), err
+}
 
 // Rules loads the embedded rules for resources and those of the folders.
 func Rules(dirs []string) (*rule.Set, error) { return rule.Load(rules.FS, folders(dirs)...) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
@@ -186,13 +187,17 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
+		audits, err := all.Audits(c.Only, c.Skip)
+		if err != nil {
+			return nil, fault{err}
+		}
 		known, err := readBaselines(c.Baselines)
 		if err != nil {
 			return nil, fault{err}
 		}
-		list := all.Engines(set, secrets, c)
+		list := all.Engines(set, audits, secrets, c)
 		problems := known.know(list, t, c)
-		run := &scan.Run{Config: c, Readers: readers(set, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
+		run := &scan.Run{Config: c, Readers: readers(set, audits, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -275,6 +280,9 @@ func sources(targets []*tree.Tree, d *downloads) func(target, path string) ([]by
 
 // loadRules loads the embedded rules and those of the configuration, and leaves out what was not asked for.
 func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
+	if len(c.Only) == 1 && c.Only[0] == pipeline.Name && len(c.Skip) == 0 {
+		return rule.Nothing(), nil, nil
+	}
 	if len(c.Only) == 1 && c.Only[0] == secret.Name && len(c.Skip) == 0 && len(c.RuleDirs) == 0 { // no need to read the others' names
 		secrets, err := all.Secrets(nil)
 		return rule.Nothing(), secrets, err
@@ -292,7 +300,7 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	}
 	foreign := all.EngineNames()
 	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
-		if secrets.Knows(name) && !set.Knows(name) {
+		if (secrets.Knows(name) || pipeline.Knows(name)) && !set.Knows(name) {
 			foreign = append(foreign, name)
 		}
 	}
@@ -309,11 +317,15 @@ func (f *scanFlags) wantsResources() bool {
 }
 
 // readers are those that the engines need: none, where nothing is asked of resources.
-func readers(set *rule.Set, f *scanFlags) []plinth.Reader {
-	if set.Len() == 0 && !f.wantsResources() {
-		return nil
+func readers(set *rule.Set, audits []*pipeline.Audit, f *scanFlags) []plinth.Reader {
+	var out []plinth.Reader
+	if set.Len() > 0 || f.wantsResources() {
+		out = all.Readers()
 	}
-	return all.Readers()
+	if len(audits) > 0 {
+		out = append(out, all.PipelineReaders()...)
+	}
+	return out
 }
 
 func write(s Streams, f *scanFlags, outs []output, rep *report.Report) error {
