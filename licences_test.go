@@ -63,9 +63,16 @@ func licence(dir string) (string, error) {
 			return "", err
 		}
 		for _, known := range [...][2]string{
-			{"GNU AFFERO", ""}, {"GNU GENERAL PUBLIC", ""}, {"Apache License", "Apache-2.0"}, {"Mozilla Public License", "MPL-2.0"},
-			{"Permission is hereby granted, free of charge", "MIT"}, {"Neither the name", "BSD-3-Clause"}, {"neither the name", "BSD-3-Clause"}, {"Neither name", "BSD-3-Clause"},
-			{"Redistribution and use", "BSD-2-Clause"}, {"Permission to use, copy, modify", "ISC"},
+			{"GNU AFFERO", ""},
+			{"GNU GENERAL PUBLIC", ""},
+			{"Apache License", "Apache-2.0"},
+			{"Mozilla Public License", "MPL-2.0"},
+			{"Permission is hereby granted, free of charge", "MIT"},
+			{"Neither the name", "BSD-3-Clause"},
+			{"neither the name", "BSD-3-Clause"},
+			{"Neither name", "BSD-3-Clause"},
+			{"Redistribution and use", "BSD-2-Clause"},
+			{"Permission to use, copy, modify", "ISC"},
 		} {
 			if strings.Contains(string(text), known[0]) {
 				if known[1] == "" {

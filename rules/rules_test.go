@@ -80,8 +80,10 @@ func BenchmarkLoad(b *testing.B) {
 			b.Fatal(err)
 		}
 		used = 0
-		for _, typ := range []string{"AWS::S3::Bucket", "AWS::EC2::SecurityGroup", "AWS::EC2::Instance", "AWS::IAM::Role", "AWS::RDS::DBInstance",
-			"AWS::EC2::VPC", "AWS::Lambda::Function", "AWS::KMS::Key", "apps/Deployment", "core/Service", "dockerfile/Stage"} {
+		for _, typ := range []string{
+			"AWS::S3::Bucket", "AWS::EC2::SecurityGroup", "AWS::EC2::Instance", "AWS::IAM::Role", "AWS::RDS::DBInstance",
+			"AWS::EC2::VPC", "AWS::Lambda::Function", "AWS::KMS::Key", "apps/Deployment", "core/Service", "dockerfile/Stage",
+		} {
 			used += len(set.ByType(typ, func(p plinth.Problem) { b.Fatal(rule.Faults{p}) }))
 		}
 	}

@@ -19,8 +19,10 @@ import (
 const maxBatch = 256 << 20 // bytes of standard input: a batch is held in memory
 
 func iamCommand(s Streams) *cobra.Command {
-	cmd := &cobra.Command{Use: "iam", Short: "Ask who may do what", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd := &cobra.Command{
+		Use: "iam", Short: "Ask who may do what", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
 	cmd.AddCommand(iamEvalCommand(s))
 	return cmd
 }
@@ -165,8 +167,10 @@ func (q *question) request() (*iam.Request, error) {
 	if account.Kind() == plinth.Number {
 		account = plinth.StringOf(fmt.Sprintf("%012.0f", account.Num()))
 	}
-	r := &iam.Request{Principal: who, Action: q.compiler.Services().Action(q.get("request", "action").Str()),
-		Resource: q.get("request", "resource").Str(), Account: account.Str()}
+	r := &iam.Request{
+		Principal: who, Action: q.compiler.Services().Action(q.get("request", "action").Str()),
+		Resource: q.get("request", "resource").Str(), Account: account.Str(),
+	}
 	keys := map[string][]string{}
 	for _, f := range q.get("request", "context").Fields() {
 		keys[f.Key] = texts(f.Value)

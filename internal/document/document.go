@@ -100,8 +100,10 @@ func (f *faults) add(kind plinth.ProblemKind, at position, text string) {
 	if len(f.list) == maxProblems-1 {
 		text = "further problems of this file are not told; the last one: " + text
 	}
-	f.list = append(f.list, plinth.Problem{Kind: kind, Text: text,
-		At: plinth.Location{Path: f.path, Line: at.line, Col: at.col, EndLine: at.line, EndCol: at.col}})
+	f.list = append(f.list, plinth.Problem{
+		Kind: kind, Text: text,
+		At: plinth.Location{Path: f.path, Line: at.line, Col: at.col, EndLine: at.line, EndCol: at.col},
+	})
 }
 
 // path is the path of a value in its document, with the paths below it.

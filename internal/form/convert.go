@@ -266,9 +266,15 @@ func securityRules(v plinth.Value, _ conv) []plinth.Value {
 		out = append(out, plinth.MapOf(fields).WithOrigin(o))
 	}
 	for _, source := range [...][2]string{
-		{"cidr_blocks", "CidrIp"}, {"ipv6_cidr_blocks", "CidrIpv6"}, {"prefix_list_ids", "SourcePrefixListId"},
-		{"security_groups", "SourceSecurityGroupId"}, {"source_security_group_id", "SourceSecurityGroupId"},
-		{"cidr_ipv4", "CidrIp"}, {"cidr_ipv6", "CidrIpv6"}, {"prefix_list_id", "SourcePrefixListId"}, {"referenced_security_group_id", "SourceSecurityGroupId"},
+		{"cidr_blocks", "CidrIp"},
+		{"ipv6_cidr_blocks", "CidrIpv6"},
+		{"prefix_list_ids", "SourcePrefixListId"},
+		{"security_groups", "SourceSecurityGroupId"},
+		{"source_security_group_id", "SourceSecurityGroupId"},
+		{"cidr_ipv4", "CidrIp"},
+		{"cidr_ipv6", "CidrIpv6"},
+		{"prefix_list_id", "SourcePrefixListId"},
+		{"referenced_security_group_id", "SourceSecurityGroupId"},
 	} {
 		from, ok := v.Get(source[0])
 		if !ok || from.IsNull() {

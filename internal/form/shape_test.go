@@ -31,16 +31,26 @@ func TestEveryEntryIsReadable(t *testing.T) {
 
 func TestShapes(t *testing.T) {
 	for _, tc := range []struct{ name, tf, source, typ, path, want string }{
-		{"a parameter group is a map", "aws_db_parameter_group", `{"parameter":[{"name":"log_statement","value":"all"},{"name":"x"}]}`,
-			"AWS::RDS::DBParameterGroup", "Parameters", `{log_statement: "all"}`},
-		{"log settings by kind of log", "aws_opensearch_domain", `{"log_publishing_options":[{"log_type":"AUDIT_LOGS","cloudwatch_log_group_arn":"a"}]}`,
-			"AWS::OpenSearchService::Domain", "LogPublishingOptions", `{AUDIT_LOGS: {CloudWatchLogsLogGroupArn: "a", Enabled: true}}`},
-		{"keys of container definitions", "aws_ecs_task_definition", `{"container_definitions":"[{\"name\":\"a\",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-group\":\"g\"}}}]"}`,
-			"AWS::ECS::TaskDefinition", "ContainerDefinitions", `[{LogConfiguration: {LogDriver: "awslogs", Options: {awslogs-group: "g"}}, Name: "a"}]`},
-		{"root and further disks", "aws_instance", `{"root_block_device":[{"encrypted":true}],"ebs_block_device":[{"device_name":"/dev/sdg"}]}`,
-			"AWS::EC2::Instance", "BlockDeviceMappings", `[{DeviceName: "/dev/sdg", Ebs: {Encrypted: false}}, {DeviceName: "root", Ebs: {Encrypted: true}}]`},
-		{"attributes by key", "aws_lb", `{"drop_invalid_header_fields":true}`,
-			"AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerAttributes", `{Key: "routing.http.drop_invalid_header_fields.enabled", Value: "true"}`},
+		{
+			"a parameter group is a map", "aws_db_parameter_group", `{"parameter":[{"name":"log_statement","value":"all"},{"name":"x"}]}`,
+			"AWS::RDS::DBParameterGroup", "Parameters", `{log_statement: "all"}`,
+		},
+		{
+			"log settings by kind of log", "aws_opensearch_domain", `{"log_publishing_options":[{"log_type":"AUDIT_LOGS","cloudwatch_log_group_arn":"a"}]}`,
+			"AWS::OpenSearchService::Domain", "LogPublishingOptions", `{AUDIT_LOGS: {CloudWatchLogsLogGroupArn: "a", Enabled: true}}`,
+		},
+		{
+			"keys of container definitions", "aws_ecs_task_definition", `{"container_definitions":"[{\"name\":\"a\",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-group\":\"g\"}}}]"}`,
+			"AWS::ECS::TaskDefinition", "ContainerDefinitions", `[{LogConfiguration: {LogDriver: "awslogs", Options: {awslogs-group: "g"}}, Name: "a"}]`,
+		},
+		{
+			"root and further disks", "aws_instance", `{"root_block_device":[{"encrypted":true}],"ebs_block_device":[{"device_name":"/dev/sdg"}]}`,
+			"AWS::EC2::Instance", "BlockDeviceMappings", `[{DeviceName: "/dev/sdg", Ebs: {Encrypted: false}}, {DeviceName: "root", Ebs: {Encrypted: true}}]`,
+		},
+		{
+			"attributes by key", "aws_lb", `{"drop_invalid_header_fields":true}`,
+			"AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerAttributes", `{Key: "routing.http.drop_invalid_header_fields.enabled", Value: "true"}`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out := Complete([]*plinth.Resource{resource(t, tc.tf, tc.tf+".a", tc.source)}, func(p plinth.Problem) { t.Error(p.Text) })

@@ -49,8 +49,10 @@ func (c *corpusCase) build(t testing.TB, compiler *Compiler) (*Request, *Policie
 			keys[k] = append(keys[k], one.(string))
 		}
 	}
-	r := refCase{Principal: c.Request.Principal, Action: c.Request.Action, Resource: c.Request.Resource, Account: c.Request.Account, Context: keys,
-		Identity: c.Identity, Boundary: c.Boundary, Endpoint: c.Endpoint, ResourcePolicy: c.Resource, SCP: c.SCP, RCP: c.RCP}
+	r := refCase{
+		Principal: c.Request.Principal, Action: c.Request.Action, Resource: c.Request.Resource, Account: c.Request.Account, Context: keys,
+		Identity: c.Identity, Boundary: c.Boundary, Endpoint: c.Endpoint, ResourcePolicy: c.Resource, SCP: c.SCP, RCP: c.RCP,
+	}
 	if c.Session != nil {
 		r.Session = []any{c.Session}
 	}

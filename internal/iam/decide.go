@@ -143,8 +143,14 @@ func decide(q *request, p *Policies) Answer {
 		for _, l := range [...]struct {
 			layer Layer
 			open  bool
-		}{{Identity, !hasIdentity || !identity.Never()}, {Boundary, !boundary.Never()}, {Session, !session.Never()},
-			{Resource, !resource[itself].Or(resource[byRole]).Or(resource[byAccount]).Never()}, {Endpoint, !endpoint.Never()}, {SCP, !scp.Never()}} {
+		}{
+			{Identity, !hasIdentity || !identity.Never()},
+			{Boundary, !boundary.Never()},
+			{Session, !session.Never()},
+			{Resource, !resource[itself].Or(resource[byRole]).Or(resource[byAccount]).Never()},
+			{Endpoint, !endpoint.Never()},
+			{SCP, !scp.Never()},
+		} {
 			if !l.open {
 				d.answer.Blocked = append(d.answer.Blocked, l.layer)
 			}

@@ -12,8 +12,10 @@ func (p Principal) Keys() map[string][]string {
 	keys := map[string][]string{"aws:PrincipalIsAWSService": {"false"}, "aws:PrincipalServiceName": nil, "aws:username": nil}
 	switch p.Kind {
 	case Anonymous:
-		for _, k := range []string{"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:userid", "aws:TokenIssueTime",
-			"aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge"} {
+		for _, k := range []string{
+			"aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", "aws:userid", "aws:TokenIssueTime",
+			"aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge",
+		} {
 			keys[k] = nil
 		}
 		keys["aws:PrincipalType"] = []string{"Anonymous"}

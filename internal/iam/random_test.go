@@ -27,12 +27,18 @@ var (
 	diceActions   = []string{"s3:GetObject", "s3:PutObject", "s3:ListAllMyBuckets", "kms:Decrypt", "sts:AssumeRole", "iam:PassRole", "made:Up"}
 	dicePatterns  = []string{"*", "s3:*", "s3:Get*", "S3:getobject", "s3:*Object", "s3:?utObject", "kms:Decrypt", "sts:*", "sts:AssumeRole", "iam:*", "made:*", "*:*", "s*:*"}
 	diceResources = []string{"arn:aws:s3:::shelf/a/b.txt", "arn:aws:s3:::shelf/maria/x", "arn:aws:kms:eu-north-1:100000000001:key/k1", "arn:aws:iam::100000000001:role/app", "arn:aws:iam::100000000001:role/team/app"}
-	diceGlobs     = []string{"*", "arn:aws:s3:::shelf/*", "arn:aws:s3:::shelf/a/?.txt", "arn:aws:s3:::*.txt", "arn:aws:s3:::shelf/${aws:username}/*", "arn:aws:kms:*:*:key/*",
-		"arn:aws:iam::*:role/*", "arn:aws:iam::100000000001:role/app", "arn:aws:s3:::shelf/${aws:PrincipalTag/dir, 'a'}/*", "arn:aws:s3:::other/*"}
-	diceCallers = []string{"arn:aws:iam::100000000001:user/maria", "arn:aws:sts::100000000001:assumed-role/app/s1", "arn:aws:iam::200000000002:user/olga",
-		"arn:aws:iam::100000000001:role/app", "anonymous", "lambda.amazonaws.com", "arn:aws:sts::100000000001:assumed-role/AWSServiceRoleForX/s"}
-	diceNames = []string{"*", "arn:aws:iam::100000000001:user/maria", "arn:aws:iam::100000000001:root", "100000000001", "200000000002", "arn:aws:iam::100000000001:role/app",
-		"arn:aws:sts::100000000001:assumed-role/app/s1", "arn:aws:iam::200000000002:user/olga", "arn:aws:iam::100000000001:role/team/app"}
+	diceGlobs     = []string{
+		"*", "arn:aws:s3:::shelf/*", "arn:aws:s3:::shelf/a/?.txt", "arn:aws:s3:::*.txt", "arn:aws:s3:::shelf/${aws:username}/*", "arn:aws:kms:*:*:key/*",
+		"arn:aws:iam::*:role/*", "arn:aws:iam::100000000001:role/app", "arn:aws:s3:::shelf/${aws:PrincipalTag/dir, 'a'}/*", "arn:aws:s3:::other/*",
+	}
+	diceCallers = []string{
+		"arn:aws:iam::100000000001:user/maria", "arn:aws:sts::100000000001:assumed-role/app/s1", "arn:aws:iam::200000000002:user/olga",
+		"arn:aws:iam::100000000001:role/app", "anonymous", "lambda.amazonaws.com", "arn:aws:sts::100000000001:assumed-role/AWSServiceRoleForX/s",
+	}
+	diceNames = []string{
+		"*", "arn:aws:iam::100000000001:user/maria", "arn:aws:iam::100000000001:root", "100000000001", "200000000002", "arn:aws:iam::100000000001:role/app",
+		"arn:aws:sts::100000000001:assumed-role/app/s1", "arn:aws:iam::200000000002:user/olga", "arn:aws:iam::100000000001:role/team/app",
+	}
 	diceKeys = map[string][]string{
 		"aws:username":         {"maria", "olga", "Maria"},
 		"aws:PrincipalTag/dir": {"a", "b", "a*"},
@@ -141,8 +147,10 @@ func (d dice) context() map[string][]string {
 }
 
 func (d dice) question() *refCase {
-	c := &refCase{Principal: d.of(diceCallers...), Action: d.of(diceActions...), Resource: d.of(diceResources...), Account: "100000000001",
-		Context: d.context(), Identity: d.policies(2, false)}
+	c := &refCase{
+		Principal: d.of(diceCallers...), Action: d.of(diceActions...), Resource: d.of(diceResources...), Account: "100000000001",
+		Context: d.context(), Identity: d.policies(2, false),
+	}
 	if d.IntN(4) == 0 {
 		c.Boundary = d.policies(1, false)
 	}

@@ -58,8 +58,10 @@ func textOf(s string, variables, wild bool) text {
 			add(name)
 		default:
 			key, other, has := strings.Cut(name, ",")
-			parts = append(parts, part{key: strings.ToLower(strings.TrimSpace(key)), hasOther: has,
-				instead: strings.Trim(strings.TrimSpace(other), "'")})
+			parts = append(parts, part{
+				key: strings.ToLower(strings.TrimSpace(key)), hasOther: has,
+				instead: strings.Trim(strings.TrimSpace(other), "'"),
+			})
 		}
 		rest = after
 	}

@@ -17,8 +17,14 @@ import (
 func format(name string) string {
 	name = strings.ToLower(name)
 	for _, f := range [...][2]string{
-		{".zip", "zip"}, {".tar.gz", "tar.gz"}, {".tgz", "tar.gz"}, {".tar.bz2", "tar.bz2"}, {".tbz2", "tar.bz2"}, {".tar", "tar"},
-		{".tar.xz", "tar.xz"}, {".txz", "tar.xz"},
+		{".zip", "zip"},
+		{".tar.gz", "tar.gz"},
+		{".tgz", "tar.gz"},
+		{".tar.bz2", "tar.bz2"},
+		{".tbz2", "tar.bz2"},
+		{".tar", "tar"},
+		{".tar.xz", "tar.xz"},
+		{".txz", "tar.xz"},
 	} {
 		if strings.HasSuffix(name, f[0]) {
 			return f[1]

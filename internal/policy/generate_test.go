@@ -76,7 +76,8 @@ func (g *generator) leaf(kind string) string {
 		}
 	}
 	name, empty := map[string]string{"b": "b0", "n": "n0", "s": "s0", "ln": "ln", "ls": "ls", "m": "m", "lm": "lm"}[kind], map[string]string{
-		"b": "false", "n": "0", "s": "''", "ln": "[0]", "ls": "['a']", "m": "{'a': 1}", "lm": "[{'n': 1, 's': 'a'}]"}[kind]
+		"b": "false", "n": "0", "s": "''", "ln": "[0]", "ls": "['a']", "m": "{'a': 1}", "lm": "[{'n': 1, 's': 'a'}]",
+	}[kind]
 	if g.IntN(2) == 0 {
 		name = strings.Replace(name, "0", "1", 1)
 	}

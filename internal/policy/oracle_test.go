@@ -187,8 +187,10 @@ func FuzzSound(f *testing.F) {
 
 // FuzzCompile looks for texts that kill the compiler or the evaluator.
 func FuzzCompile(f *testing.F) {
-	for _, src := range []string{"p.a == 1", "p.?a[?0].b.orValue([]).map(x, x * 2).exists(i, v, v in p)", "statements(p).exists(s, wild(s, 'a:b') && anyone(s))",
-		"opens(p, 22) && world(p) || image(p.a).tag == ''", "has(p.a.b) ? -p.c / 2 : size('x')", "cel.bind(x, p, related(x, 'T'))", "{'a': 1, ?'b': p.?c}"} {
+	for _, src := range []string{
+		"p.a == 1", "p.?a[?0].b.orValue([]).map(x, x * 2).exists(i, v, v in p)", "statements(p).exists(s, wild(s, 'a:b') && anyone(s))",
+		"opens(p, 22) && world(p) || image(p.a).tag == ''", "has(p.a.b) ? -p.c / 2 : size('x')", "cel.bind(x, p, related(x, 'T'))", "{'a': 1, ?'b': p.?c}",
+	} {
 		f.Add(src)
 	}
 	data := decode(f, `{"a":{"$unknown":["x"]},"b":[1,"s",null,{"c":true}],"c":{"$partial":[1]},"d":{"$json":{"Statement":[{"Action":"*"}]}}}`)

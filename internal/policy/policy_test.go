@@ -163,8 +163,11 @@ func TestEval(t *testing.T) {
 func TestEnds(t *testing.T) {
 	arn := plinth.UnknownOf("var.x").WithEnds("arn:aws:", "/*")
 	document := func(principal plinth.Value) plinth.Value {
-		return plinth.MapOf([]plinth.Field{{Key: "Statement", Value: plinth.MapOf([]plinth.Field{{Key: "Effect", Value: plinth.StringOf("Allow")},
-			{Key: "Principal", Value: plinth.MapOf([]plinth.Field{{Key: "AWS", Value: principal}})}, {Key: "Resource", Value: arn}})}})
+		return plinth.MapOf([]plinth.Field{{Key: "Statement", Value: plinth.MapOf([]plinth.Field{
+			{Key: "Effect", Value: plinth.StringOf("Allow")},
+			{Key: "Principal", Value: plinth.MapOf([]plinth.Field{{Key: "AWS", Value: principal}})},
+			{Key: "Resource", Value: arn},
+		})}})
 	}
 	props := plinth.MapOf([]plinth.Field{{Key: "D", Value: document(arn)}, {Key: "E", Value: document(plinth.ListOf([]plinth.Value{plinth.UnknownOf("var.y")}))}, {Key: "S", Value: arn}})
 	for src, want := range map[string]value.Truth{

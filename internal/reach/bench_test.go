@@ -32,12 +32,17 @@ func many(t testing.TB, pods, policies int) []*plinth.Resource {
 		out = append(out, resource(t, "core/Pod", fmt.Sprintf("n%d", i%spaces), fmt.Sprintf("p%d", i), object{"labels": l, "spec": object{"containers": []any{object{"ports": []any{port}}}}}))
 	}
 	for i := range policies {
-		spec := object{"podSelector": object{"matchLabels": object{"app": fmt.Sprint(i % 400)}}, "policyTypes": []any{"Ingress", "Egress"},
-			"ingress": []any{object{"from": []any{
-				object{"podSelector": object{"matchLabels": object{"one": fmt.Sprint(i * 3)}}, "namespaceSelector": object{}},
-				object{"namespaceSelector": object{"matchLabels": object{"team": fmt.Sprint(i % 5)}}}},
-				"ports": []any{object{"port": "web"}, object{"port": float64(9000 + i%20)}}}},
-			"egress": []any{object{"to": []any{object{"namespaceSelector": object{}}}}, object{"to": []any{object{"ipBlock": object{"cidr": fmt.Sprintf("10.%d.0.0/16", i%200)}}}}}}
+		spec := object{
+			"podSelector": object{"matchLabels": object{"app": fmt.Sprint(i % 400)}}, "policyTypes": []any{"Ingress", "Egress"},
+			"ingress": []any{object{
+				"from": []any{
+					object{"podSelector": object{"matchLabels": object{"one": fmt.Sprint(i * 3)}}, "namespaceSelector": object{}},
+					object{"namespaceSelector": object{"matchLabels": object{"team": fmt.Sprint(i % 5)}}},
+				},
+				"ports": []any{object{"port": "web"}, object{"port": float64(9000 + i%20)}},
+			}},
+			"egress": []any{object{"to": []any{object{"namespaceSelector": object{}}}}, object{"to": []any{object{"ipBlock": object{"cidr": fmt.Sprintf("10.%d.0.0/16", i%200)}}}}},
+		}
 		if i%2 == 0 {
 			spec["podSelector"] = object{}
 		}

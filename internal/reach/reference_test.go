@@ -153,8 +153,10 @@ func randomCluster(r *rand.Rand) *cluster {
 		c.spaces[fmt.Sprintf("n%d", i)] = randomLabels(r)
 	}
 	for i := range 2 + r.IntN(5) {
-		c.pods = append(c.pods, object{"namespace": fmt.Sprintf("n%d", r.IntN(3)), "name": fmt.Sprintf("p%d", i), "labels": randomLabels(r),
-			"port": float64(pick(r, 80, 81, 85)), "protocol": pick(r, "TCP", "UDP")})
+		c.pods = append(c.pods, object{
+			"namespace": fmt.Sprintf("n%d", r.IntN(3)), "name": fmt.Sprintf("p%d", i), "labels": randomLabels(r),
+			"port": float64(pick(r, 80, 81, 85)), "protocol": pick(r, "TCP", "UDP"),
+		})
 	}
 	for range r.IntN(4) {
 		spec := object{"podSelector": randomSelector(r)}

@@ -125,8 +125,10 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 	}
 	own = known[key]
 	own.HostNetwork = own.HostNetwork || get(spec, "hostNetwork").Bool()
-	p := &pod{namespace: own.Namespace, labels: labels(get(meta, "labels")), account: text(spec, "serviceAccountName"), ports: namedPorts(spec),
-		host: get(spec, "hostNetwork").Bool(), proxy: hasProxy(spec)}
+	p := &pod{
+		namespace: own.Namespace, labels: labels(get(meta, "labels")), account: text(spec, "serviceAccountName"), ports: namedPorts(spec),
+		host: get(spec, "hostNetwork").Bool(), proxy: hasProxy(spec),
+	}
 	if p.account == "" {
 		p.account = "default"
 	}
@@ -143,8 +145,10 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 // unknownLabels tells of labels whose values are not known: no selector finds them.
 func (w *World) unknownLabels(v plinth.Value, r *plinth.Resource) {
 	if !value.Known(v) {
-		w.Problems = append(w.Problems, plinth.Problem{Kind: plinth.Unsupported, At: place(v, r),
-			Text: fmt.Sprintf("labels of %s are not known; selectors that name them do not find it", r.Name)})
+		w.Problems = append(w.Problems, plinth.Problem{
+			Kind: plinth.Unsupported, At: place(v, r),
+			Text: fmt.Sprintf("labels of %s are not known; selectors that name them do not find it", r.Name),
+		})
 	}
 }
 

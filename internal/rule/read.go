@@ -13,8 +13,10 @@ import (
 	"github.com/plinthsec/plinth/internal/value"
 )
 
-var fields = []string{"id", "aliases", "title", "why", "fix", "severity", "cwe", "controls", "attack", "links", "yields-to", "on", "when", "each",
-	"fail", "at", "message", "examples"}
+var fields = []string{
+	"id", "aliases", "title", "why", "fix", "severity", "cwe", "controls", "attack", "links", "yields-to", "on", "when", "each",
+	"fail", "at", "message", "examples",
+}
 
 // What ids look like.
 var (

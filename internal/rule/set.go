@@ -154,8 +154,10 @@ func doubled(entries []*entry) []plinth.Problem {
 	first := map[string]*entry{}
 	for _, e := range entries {
 		if f := first[e.id]; f != nil {
-			out = append(out, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
-				Text: fmt.Sprintf("rule %s is already in %s", e.id, f.file)})
+			out = append(out, plinth.Problem{
+				Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
+				Text: fmt.Sprintf("rule %s is already in %s", e.id, f.file),
+			})
 			continue
 		}
 		first[e.id] = e

@@ -96,11 +96,15 @@ func (t *Tree) Faults() []plinth.Problem { return t.faults }
 
 // command makes a call of git that runs nothing but git: https://git-scm.com/docs/git#_environment_variables.
 func (h *History) command(ctx context.Context, args ...string) *exec.Cmd {
-	own := []string{"-C", h.dir, "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false",
-		"-c", "log.showRoot=true", "-c", "core.quotePath=false", "-c", "core.commitGraph=true", "-c", "protocol.allow=never", "--no-pager", "--literal-pathspecs"}
+	own := []string{
+		"-C", h.dir, "-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false",
+		"-c", "log.showRoot=true", "-c", "core.quotePath=false", "-c", "core.commitGraph=true", "-c", "protocol.allow=never", "--no-pager", "--literal-pathspecs",
+	}
 	c := exec.CommandContext(ctx, "git", append(own, args...)...)
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
-		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1", "HOME=" + os.DevNull, "SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}
+	c.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1", "HOME=" + os.DevNull, "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"),
+	}
 	return c
 }
 

@@ -38,9 +38,9 @@ var telling = map[string]bool{
 
 // Tree is one target.
 type Tree struct {
-	Name string // as the user gave it
-	Kind string // dir, file, stdin or git
-	FS   fs.FS  // without files, where the target is a history
+	Name string          // as the user gave it
+	Kind string          // dir, file, stdin or git
+	FS   fs.FS           // without files, where the target is a history
 	only map[string]bool // the files that count, for a single file; nil for all
 	root *os.Root
 

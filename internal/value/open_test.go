@@ -26,8 +26,10 @@ func TestEither(t *testing.T) {
 	}{
 		{"equal", one, one, "1"},
 		{"different", one, two, "<unknown: why>"},
-		{"maps", object(map[string]plinth.Value{"a": one, "b": one}), object(map[string]plinth.Value{"a": one, "b": two, "c": two}),
-			"{a: 1, b: <unknown: why>, c: <unknown: why>}"},
+		{
+			"maps", object(map[string]plinth.Value{"a": one, "b": one}), object(map[string]plinth.Value{"a": one, "b": two, "c": two}),
+			"{a: 1, b: <unknown: why>, c: <unknown: why>}",
+		},
 		{"lists", plinth.ListOf([]plinth.Value{one, two}), plinth.ListOf([]plinth.Value{one, one}), "[1, <unknown: why>]"},
 		{"lengths", plinth.ListOf([]plinth.Value{one}), plinth.ListOf(nil), "<unknown: why>"},
 		{"unknown", plinth.UnknownOf("x"), plinth.UnknownOf("x"), "<unknown: why>"},

@@ -24,8 +24,10 @@ const (
 
 // found reports a finding about what the variables hold.
 func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
-	f := plinth.Finding{Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
-		Path: j.path(r), Message: j.message(r)}
+	f := plinth.Finding{
+		Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
+		Path: j.path(r), Message: j.message(r),
+	}
 	if o := j.decides(r); o != nil {
 		j.place(&f, o)
 	}

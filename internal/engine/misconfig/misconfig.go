@@ -204,8 +204,10 @@ func compareProblems(a, b plinth.Problem) int {
 func (j *judge) guard(r *rule.Rule, evaluate func(*rule.Rule)) {
 	defer func() {
 		if p := recover(); p != nil {
-			j.faults.add(r, plinth.Problem{Kind: plinth.Internal, At: j.header(),
-				Text: fmt.Sprintf("%s: %v; please report this: %s", j.address(), p, firstFrame(string(debug.Stack())))})
+			j.faults.add(r, plinth.Problem{
+				Kind: plinth.Internal, At: j.header(),
+				Text: fmt.Sprintf("%s: %v; please report this: %s", j.address(), p, firstFrame(string(debug.Stack()))),
+			})
 		}
 	}()
 	evaluate(r)

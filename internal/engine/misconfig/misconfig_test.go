@@ -57,8 +57,10 @@ func resources(t testing.TB, text string) []*plinth.Resource {
 	for _, problem := range p.Parse("code.yaml", []byte(text), func(d document.Document) {
 		get := func(k string) plinth.Value { v, _ := d.Value.Get(k); return v }
 		d.Decl.Address, d.Decl.Type = get("address").Str(), get("type").Str()
-		out = append(out, &plinth.Resource{ID: plinth.ID("tf:#" + d.Decl.Address), Type: d.Decl.Type, Name: get("address").Str(), Decl: d.Decl, Props: get("props"),
-			External: get("external").Bool(), Data: get("data").Bool()})
+		out = append(out, &plinth.Resource{
+			ID: plinth.ID("tf:#" + d.Decl.Address), Type: d.Decl.Type, Name: get("address").Str(), Decl: d.Decl, Props: get("props"),
+			External: get("external").Bool(), Data: get("data").Bool(),
+		})
 	}) {
 		t.Fatal(problem)
 	}

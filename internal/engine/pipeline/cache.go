@@ -9,11 +9,10 @@ import (
 
 // caching says how an action is told whether to cache.
 type caching struct {
-	on  string   // an input that turns the cache on; "" where it is on by itself
-	off string   // an input that turns it off when true
-	not string   // an input that turns it off when false
-	own []string // values of on that mean no
-	opt bool     // nothing said means no cache
+	on  string // an input that turns the cache on; "" where it is on by itself
+	off string // an input that turns it off when true
+	not string // an input that turns it off when false
+	opt bool   // nothing said means no cache
 }
 
 var caches = map[string]caching{

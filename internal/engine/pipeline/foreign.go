@@ -15,7 +15,7 @@ func dependabotFile(l *look) {
 		if u.Origin() == nil {
 			continue
 		}
-		around := u.Origin().At
+		around := place(u)
 		days := get(u, "cooldown", "default-days")
 		switch c := get(u, "cooldown"); {
 		case c.IsNull():
@@ -36,7 +36,7 @@ func preCommitFile(l *look) {
 		repo := get(r, "repo")
 		for _, scheme := range []string{"http://", "git://", "ftp://"} {
 			if strings.HasPrefix(strings.ToLower(repo.Str()), scheme) {
-				l.add(sight{audit: "pipeline-insecure-url", severity: plinth.Medium, at: l.first(repo), around: r.Origin().At, path: pathOf(repo), message: repo.Str()})
+				l.add(sight{audit: "pipeline-insecure-url", severity: plinth.Medium, at: l.first(repo), around: place(r), path: pathOf(repo), message: repo.Str()})
 			}
 		}
 	}

@@ -87,8 +87,10 @@ func (l *look) add(s sight) {
 	if a == nil {
 		return
 	}
-	f := plinth.Finding{Rule: &a.graded[min(int(s.severity), len(a.graded)-1)], Resource: l.resource, Decl: l.resource.Decl, At: s.at,
-		Path: s.path, Message: a.Title, Verdict: plinth.Fail}
+	f := plinth.Finding{
+		Rule: &a.graded[min(int(s.severity), len(a.graded)-1)], Resource: l.resource, Decl: l.resource.Decl, At: s.at,
+		Path: s.path, Message: a.Title, Verdict: plinth.Fail,
+	}
 	if s.message != "" {
 		f.Message += ": " + s.message
 	}
@@ -139,6 +141,14 @@ func pathOf(v plinth.Value) string {
 		return o.Path
 	}
 	return ""
+}
+
+// place is where a value stands, its key included; zero for what is not written.
+func place(v plinth.Value) plinth.Location {
+	if o := v.Origin(); o != nil {
+		return o.At
+	}
+	return plinth.Location{}
 }
 
 func under(v plinth.Value, more string) string { return fmt.Sprintf("%s#%s", pathOf(v), more) }

@@ -113,8 +113,13 @@ func TestSelect(t *testing.T) {
 		only, skip string
 		want       int
 	}{
-		{"", "", len(all)}, {"pipeline", "", len(all)}, {"", "pipeline", 0}, {"pipeline", "pipeline-artipacked", len(all) - 1},
-		{"zizmor:template-injection", "", 2}, {"pipeline-unpinned-*", "", 3}, {"secret", "", 0},
+		{"", "", len(all)},
+		{"pipeline", "", len(all)},
+		{"", "pipeline", 0},
+		{"pipeline", "pipeline-artipacked", len(all) - 1},
+		{"zizmor:template-injection", "", 2},
+		{"pipeline-unpinned-*", "", 3},
+		{"secret", "", 0},
 	} {
 		if got := len(pipeline.Select(all, strings.Fields(c.only), strings.Fields(c.skip))); got != c.want {
 			t.Errorf("only %q skip %q: %d audits, want %d", c.only, c.skip, got, c.want)

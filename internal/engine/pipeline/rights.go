@@ -22,7 +22,7 @@ func (f *flow) triggers() {
 	}
 	for _, e := range []string{"pull_request_target", "workflow_run"} {
 		if f.any(e) && !harmless {
-			f.add(sight{audit: "pipeline-dangerous-triggers", severity: plinth.High, at: f.first(on), around: on.Origin().At, path: "on." + e, message: e})
+			f.add(sight{audit: "pipeline-dangerous-triggers", severity: plinth.High, at: f.first(on), around: place(on), path: "on." + e, message: e})
 		}
 	}
 	if f.any(outsiders...) && get(f.doc, "permissions").IsNull() && slices.ContainsFunc(f.jobs, func(j *job) bool { _, has := j.v.Get("permissions"); return !has }) {
@@ -49,11 +49,11 @@ func (f *flow) rights() {
 		}
 		bare = true
 		if !f.only("workflow_call") || !get(j.v, "uses").IsNull() {
-			f.add(sight{audit: "pipeline-excessive-permissions", severity: plinth.Medium, at: f.first(j.v), around: j.v.Origin().At, path: pathOf(j.v), message: "job " + j.name + " has the default permissions"})
+			f.add(sight{audit: "pipeline-excessive-permissions", severity: plinth.Medium, at: f.first(j.v), around: place(j.v), path: pathOf(j.v), message: "job " + j.name + " has the default permissions"})
 		}
 	}
 	if bare && !f.only("workflow_call") {
-		f.add(sight{audit: "pipeline-excessive-permissions", severity: plinth.Medium, at: f.top(), around: get(f.doc, "on").Origin().At, path: "permissions", message: "the workflow has the default permissions"})
+		f.add(sight{audit: "pipeline-excessive-permissions", severity: plinth.Medium, at: f.top(), around: place(get(f.doc, "on")), path: "permissions", message: "the workflow has the default permissions"})
 	}
 }
 
@@ -79,13 +79,13 @@ func (f *flow) permissions(p plinth.Value, shared bool) {
 		if s.Key == "contents" && str(s.Value) == "read" || str(s.Value) == "none" {
 			continue
 		}
-		line := f.line(s.Value.Origin().At.Line)
+		line := f.line(place(s.Value).Line)
 		if i := strings.IndexByte(line, '#'); i < 0 || strings.TrimSpace(line[i+1:]) == "" {
 			silent = append(silent, s.Value)
 		}
 	}
 	if len(silent) > 0 {
-		first := slices.MinFunc(silent, func(a, b plinth.Value) int { return int(a.Origin().At.Line - b.Origin().At.Line) })
+		first := slices.MinFunc(silent, func(a, b plinth.Value) int { return int(place(a).Line - place(b).Line) })
 		f.add(sight{audit: "pipeline-undocumented-permissions", severity: plinth.Info, at: f.first(first), path: pathOf(first)})
 	}
 }
@@ -120,7 +120,7 @@ func (f *flow) overall() {
 
 // job judges what a job says outside its steps.
 func (f *flow) job(j *job) {
-	around := j.v.Origin().At
+	around := place(j.v)
 	if uses := get(j.v, "uses"); !uses.IsNull() {
 		f.pinned(uses, around)
 		if get(j.v, "secrets").Str() == "inherit" {

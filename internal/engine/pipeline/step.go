@@ -188,7 +188,7 @@ func (f *flow) insecure(env plinth.Value, around plinth.Location) {
 		return
 	}
 	if v := get(env, "ACTIONS_ALLOW_UNSECURE_COMMANDS"); strings.EqualFold(strings.TrimSpace(str(v)), "true") {
-		f.add(sight{audit: "pipeline-insecure-commands", severity: plinth.High, at: f.first(env), around: env.Origin().At, path: pathOf(v)})
+		f.add(sight{audit: "pipeline-insecure-commands", severity: plinth.High, at: f.first(env), around: place(env), path: pathOf(v)})
 	}
 }
 

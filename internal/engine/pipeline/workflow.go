@@ -61,7 +61,7 @@ func newFlow(l *look) *flow {
 			f.jobs = append(f.jobs, &job{name: j.Key, v: j.Value, steps: l.steps(get(j.Value, "steps"))})
 		}
 	}
-	slices.SortStableFunc(f.jobs, func(a, b *job) int { return int(a.v.Origin().At.Line - b.v.Origin().At.Line) })
+	slices.SortStableFunc(f.jobs, func(a, b *job) int { return int(place(a.v).Line - place(b.v).Line) })
 	return f
 }
 
@@ -71,7 +71,7 @@ func (l *look) steps(list plinth.Value) []*step {
 		if v.Kind() != plinth.Map || v.Origin() == nil {
 			continue
 		}
-		s := &step{v: v, with: get(v, "with"), usesAt: get(v, "uses"), run: get(v, "run"), environment: get(v, "env"), around: v.Origin().At}
+		s := &step{v: v, with: get(v, "with"), usesAt: get(v, "uses"), run: get(v, "run"), environment: get(v, "env"), around: place(v)}
 		s.uses, s.ref, s.version = l.used(s.usesAt)
 		out = append(out, s)
 	}

@@ -87,8 +87,10 @@ func (c *check) judge(s []byte) quality {
 }
 
 // usual are values that stand for any other.
-var usual = map[string]bool{"password": true, "Password": true, "PASSWORD": true, "passwd": true, "pass": true, "pwd": true, "secret": true, "SECRET": true, "token": true, "TOKEN": true, "xxx": true, "example": true,
-	"changeme": true, "changeit": true, "user": true, "username": true, "admin": true, "root": true, "test": true, "guest": true, "foo": true, "bar": true, "mypassword": true, "mypass": true}
+var usual = map[string]bool{
+	"password": true, "Password": true, "PASSWORD": true, "passwd": true, "pass": true, "pwd": true, "secret": true, "SECRET": true, "token": true, "TOKEN": true, "xxx": true, "example": true,
+	"changeme": true, "changeit": true, "user": true, "username": true, "admin": true, "root": true, "test": true, "guest": true, "foo": true, "bar": true, "mypassword": true, "mypass": true,
+}
 
 const longestUsual = 10 // bytes of the longest of them
 
@@ -189,8 +191,10 @@ func reference(s []byte) bool {
 }
 
 // stops are parts of values that are no secrets, where nothing but a name speaks for one.
-var stops = []string{"example", "sample", "changeme", "change_me", "change-me", "placeholder", "your", "insert", "replace", "dummy", "redacted", "undefined", "todo",
-	"fixme", "xxxx", "****", "....", "----", "null", "none", "true", "false", "password", "secret", "foobar", "lorem", "notreal", "not-real", "fake", "default"}
+var stops = []string{
+	"example", "sample", "changeme", "change_me", "change-me", "placeholder", "your", "insert", "replace", "dummy", "redacted", "undefined", "todo",
+	"fixme", "xxxx", "****", "....", "----", "null", "none", "true", "false", "password", "secret", "foobar", "lorem", "notreal", "not-real", "fake", "default",
+}
 
 // wordy tells whether a value reads like a name: words joined by - . _, or one of the usual placeholders.
 func wordy(s []byte) bool {

@@ -48,8 +48,10 @@ type searcher struct {
 }
 
 // locks are files that name packages, versions and hashes: in them a name near a value says nothing.
-var locks = []string{"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "go.sum", "go.mod", "cargo.lock", "poetry.lock", "pipfile.lock", "uv.lock", "pdm.lock",
-	"composer.lock", "gemfile.lock", "podfile.lock", "flake.lock", "pubspec.lock", "mix.lock", "packages.lock.json", "paket.lock", "package.resolved", "gradle.lockfile", "verification-metadata.xml", ".terraform.lock.hcl", "deno.lock", "conan.lock", "cartfile.resolved"}
+var locks = []string{
+	"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "go.sum", "go.mod", "cargo.lock", "poetry.lock", "pipfile.lock", "uv.lock", "pdm.lock",
+	"composer.lock", "gemfile.lock", "podfile.lock", "flake.lock", "pubspec.lock", "mix.lock", "packages.lock.json", "paket.lock", "package.resolved", "gradle.lockfile", "verification-metadata.xml", ".terraform.lock.hcl", "deno.lock", "conan.lock", "cartfile.resolved",
+}
 
 // text returns the secrets of a text, in the order of their places, each once under its most specific rule.
 func (s *searcher) text(file string, data []byte) []match {

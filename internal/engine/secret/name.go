@@ -13,13 +13,17 @@ const maxIdentifier = 64
 var credentials = []string{"key", "token", "secret", "password", "passwd", "passw", "pass", "pwd", "passphrase", "auth", "credential", "credentials", "creds", "cred", "secrets", "tokens", "keys", "apikeys"}
 
 // compounds are what may stand before them within one word.
-var compounds = []string{"", "api", "access", "auth", "secret", "private", "app", "application", "client", "user", "db", "database", "master", "admin", "account", "bearer", "refresh",
-	"session", "encryption", "signing", "shared", "service", "deploy", "license", "root", "my", "the", "oauth", "csrf", "jwt", "bot", "web", "webhook", "hook", "smtp", "mail", "ssh", "ftp", "aws", "gcp", "azure", "github", "gitlab", "slack", "stripe", "google", "test", "prod", "dev", "old", "new", "default", "security", "storage", "subscription", "consumer"}
+var compounds = []string{
+	"", "api", "access", "auth", "secret", "private", "app", "application", "client", "user", "db", "database", "master", "admin", "account", "bearer", "refresh",
+	"session", "encryption", "signing", "shared", "service", "deploy", "license", "root", "my", "the", "oauth", "csrf", "jwt", "bot", "web", "webhook", "hook", "smtp", "mail", "ssh", "ftp", "aws", "gcp", "azure", "github", "gitlab", "slack", "stripe", "google", "test", "prod", "dev", "old", "new", "default", "security", "storage", "subscription", "consumer",
+}
 
 // others are words before a key that make it something else.
-var others = []string{"public", "pub", "primary", "foreign", "sort", "partition", "cache", "map", "dict", "row", "column", "index", "query", "search", "hash", "group", "object", "i18n", "translation",
+var others = []string{
+	"public", "pub", "primary", "foreign", "sort", "partition", "cache", "map", "dict", "row", "column", "index", "query", "search", "hash", "group", "object", "i18n", "translation",
 	"locale", "message", "msg", "event", "routing", "unique", "lookup", "shortcut", "hot", "keyboard", "arrow", "enter", "escape", "tab", "ctrl", "alt", "redis", "json", "yaml", "xml", "field", "attribute", "property",
-	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "ssm", "s3"}
+	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "ssm", "s3",
+}
 
 // weak are words behind a credential that leave it one.
 var weak = []string{"value", "string", "str", "base64", "plain", "prod", "dev", "test", "live", "default"}

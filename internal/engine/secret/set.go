@@ -179,8 +179,10 @@ func doubled(entries []*entry) []plinth.Problem {
 	first := map[string]*entry{}
 	for _, e := range entries {
 		if f := first[e.id]; f != nil {
-			out = append(out, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
-				Text: fmt.Sprintf("rule %s is already in %s", e.id, f.file)})
+			out = append(out, plinth.Problem{
+				Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
+				Text: fmt.Sprintf("rule %s is already in %s", e.id, f.file),
+			})
 			continue
 		}
 		first[e.id] = e
@@ -220,8 +222,10 @@ func (s *Set) Check() []plinth.Problem {
 		out = append(out, problems...)
 		for _, a := range r.Aliases {
 			if first := asked[strings.ToLower(a)]; first != nil {
-				out = append(out, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
-					Text: fmt.Sprintf("alias %s already stands at %s", a, first.id)})
+				out = append(out, plinth.Problem{
+					Kind: plinth.Broken, At: plinth.Location{Path: e.file, Line: 1, Col: 1},
+					Text: fmt.Sprintf("alias %s already stands at %s", a, first.id),
+				})
 			}
 			asked[strings.ToLower(a)] = e
 		}

@@ -26,8 +26,10 @@ func TestDecide(t *testing.T) {
 			{Principal: "fay", Role: "Virtual Machine Contributor", Scope: sub},
 			{Principal: "fay", Role: "gardener", Scope: sub},
 		},
-		Denials: []Denial{{Principals: []string{"*"}, Except: []string{"sre"}, Scope: sub + "/resourceGroups/locked",
-			Permissions: []Permission{{Actions: iam.Texts{Known: []string{"*/write", "*/delete"}}}}}},
+		Denials: []Denial{{
+			Principals: []string{"*"}, Except: []string{"sre"}, Scope: sub + "/resourceGroups/locked",
+			Permissions: []Permission{{Actions: iam.Texts{Known: []string{"*/write", "*/delete"}}}},
+		}},
 	}
 	shop, locked := sub+"/resourceGroups/SHOP/providers/Microsoft.Compute/virtualMachines/v", sub+"/resourceGroups/locked/providers/Microsoft.Compute/virtualMachines/v"
 	tests := []struct {
@@ -40,14 +42,21 @@ func TestDecide(t *testing.T) {
 		{"own role, without case", Request{Principal: "BOB", Action: "microsoft.compute/virtualmachines/START/action", Scope: shop}, "always"},
 		{"own role, not actions", Request{Principal: "bob", Action: "Microsoft.Compute/virtualMachines/delete", Scope: shop}, "never"},
 		{"own role, elsewhere", Request{Principal: "bob", Action: "Microsoft.Compute/virtualMachines/read", Scope: sub + "/resourceGroups/shopping"}, "never"},
-		{"management group", Request{Principal: "x", Groups: []string{"team"}, Action: "Microsoft.Compute/virtualMachines/write", Scope: shop,
-			Above: []string{"/providers/Microsoft.Management/managementGroups/all"}}, "always"},
-		{"contributor assigns no roles", Request{Principal: "x", Groups: []string{"team"}, Action: "Microsoft.Authorization/roleAssignments/write", Scope: shop,
-			Above: []string{"/providers/Microsoft.Management/managementGroups/all"}}, "never"},
+		{"management group", Request{
+			Principal: "x", Groups: []string{"team"}, Action: "Microsoft.Compute/virtualMachines/write", Scope: shop,
+			Above: []string{"/providers/Microsoft.Management/managementGroups/all"},
+		}, "always"},
+		{"contributor assigns no roles", Request{
+			Principal: "x", Groups: []string{"team"}, Action: "Microsoft.Authorization/roleAssignments/write", Scope: shop,
+			Above: []string{"/providers/Microsoft.Management/managementGroups/all"},
+		}, "never"},
 		{"owner does", Request{Principal: "cleo", Action: "Microsoft.Authorization/roleAssignments/write", Scope: shop}, "always"},
 		{"owner reads no data", Request{Principal: "cleo", Action: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read", Data: true, Scope: shop}, "never"},
-		{"data under a condition", Request{Principal: "dana", Action: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read", Data: true, Scope: shop},
-			"@Resource[name] StringEquals 'a'"},
+		{
+			"data under a condition",
+			Request{Principal: "dana", Action: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read", Data: true, Scope: shop},
+			"@Resource[name] StringEquals 'a'",
+		},
 		{"unknown role", Request{Principal: "eli", Action: "Microsoft.Compute/virtualMachines/read", Scope: shop}, "unknown role 11111111-2222-3333-4444-555555555555"},
 		{"not actions of one role, actions of another", Request{Principal: "fay", Action: "Microsoft.Compute/virtualMachines/delete", Scope: shop}, "always"},
 		{"deny assignment", Request{Principal: "cleo", Action: "Microsoft.Compute/virtualMachines/delete", Scope: locked}, "never"},

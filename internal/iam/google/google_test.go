@@ -30,8 +30,10 @@ func TestDecide(t *testing.T) {
 	a := &Access{
 		Roles:    map[string]iam.Texts{"projects/p/roles/own": known("pubsub.topics.publish")},
 		Bindings: slices.Concat(BindingsOf("projects/p", project), BindingsOf("buckets/b", bucket)),
-		Denials: []Denial{{On: "organizations/1", Principals: known("principalSet://goog/public:all"), ExceptPrincipals: known("principal://goog/subject/sec@example.com"),
-			Permissions: known("iam.googleapis.com/roles.*"), ExceptPermissions: known("iam.googleapis.com/roles.get")}},
+		Denials: []Denial{{
+			On: "organizations/1", Principals: known("principalSet://goog/public:all"), ExceptPrincipals: known("principal://goog/subject/sec@example.com"),
+			Permissions: known("iam.googleapis.com/roles.*"), ExceptPermissions: known("iam.googleapis.com/roles.get"),
+		}},
 		Boundaries: []Boundary{{Principals: []string{"principal://goog/subject/bob@example.com"}, Resources: []string{"projects/q"}}},
 	}
 	in := []string{"projects/p", "organizations/1"}

@@ -101,10 +101,14 @@ func TestUnknown(t *testing.T) {
 	field := func(k string, v plinth.Value) plinth.Field { return plinth.Field{Key: k, Value: v} }
 	text := plinth.StringOf
 	list := func(of ...plinth.Value) plinth.Value { return plinth.ListOf(of) }
-	role := plinth.MapOf([]plinth.Field{field("rules", list(plinth.MapOf([]plinth.Field{field("verbs", list(text("get"), plinth.UnknownOf("var.verb"))),
-		field("apiGroups", list(text(""))), field("resources", list(text("pods")))})))})
-	bind := plinth.MapOf([]plinth.Field{field("roleRef", plinth.MapOf([]plinth.Field{field("kind", text("ClusterRole")), field("name", text("r"))})),
-		field("subjects", list(plinth.MapOf([]plinth.Field{field("kind", text("User")), field("name", plinth.UnknownOf("var.user"))})))})
+	role := plinth.MapOf([]plinth.Field{field("rules", list(plinth.MapOf([]plinth.Field{
+		field("verbs", list(text("get"), plinth.UnknownOf("var.verb"))),
+		field("apiGroups", list(text(""))), field("resources", list(text("pods"))),
+	})))})
+	bind := plinth.MapOf([]plinth.Field{
+		field("roleRef", plinth.MapOf([]plinth.Field{field("kind", text("ClusterRole")), field("name", text("r"))})),
+		field("subjects", list(plinth.MapOf([]plinth.Field{field("kind", text("User")), field("name", plinth.UnknownOf("var.user"))}))),
+	})
 	a := New([]*plinth.Resource{{Type: group + "/ClusterRole", Name: "r", Props: role}, {Type: group + "/ClusterRoleBinding", Name: "b", Props: bind}})
 	for verb, want := range map[string]string{"get": "unknown var.user", "delete": "unknown var.user and unknown var.verb"} {
 		if got := a.Decide(User("mia"), Request{Verb: verb, Resource: "pods", Namespace: "x"}).When.String(); got != want {

@@ -164,8 +164,10 @@ func (s *scope) emit(r plinth.Value, typ string, decl *plinth.Declaration, of st
 		id = file + decl.Address + "@" + typ + "#" + strconv.Itoa(n)
 	}
 	s.template.names[id] = true
-	out := &plinth.Resource{ID: plinth.ID(id), Type: typ, Name: own(decl.Address), Project: s.template.project.Name, Root: s.template.path,
-		Decl: decl, Props: props, Aliases: []plinth.ID{plinth.ID(file + full(typ, decl.Address))}}
+	out := &plinth.Resource{
+		ID: plinth.ID(id), Type: typ, Name: own(decl.Address), Project: s.template.project.Name, Root: s.template.path,
+		Decl: decl, Props: props, Aliases: []plinth.ID{plinth.ID(file + full(typ, decl.Address))},
+	}
 	if s.symbol != "" {
 		out.Aliases = append(out.Aliases, plinth.ID(file+s.symbol))
 	}

@@ -284,8 +284,10 @@ func (t *template) resource(e entry) {
 	}
 	written = t.withGlobals(kind.Str(), written)
 	props, _ := s.eval(written)
-	r := &plinth.Resource{ID: plinth.ID("cfn:" + t.path + "#" + e.key), Type: kind.Str(), Name: e.key, Project: t.project, Root: t.path,
-		Decl: decl, Props: props}
+	r := &plinth.Resource{
+		ID: plinth.ID("cfn:" + t.path + "#" + e.key), Type: kind.Str(), Name: e.key, Project: t.project, Root: t.path,
+		Decl: decl, Props: props,
+	}
 	if len(source) > 0 {
 		r.Source = plinth.MapOf(source)
 	}

@@ -77,8 +77,10 @@ func (x *expanding) add(kind, suffix string, props []plinth.Field) {
 	if suffix == "" {
 		id += "/" + kind
 	}
-	x.out = append(x.out, &plinth.Resource{ID: plinth.ID(id), Type: kind, Name: x.of.Name + suffix, Project: x.of.Project, Root: x.of.Root,
-		Decl: x.of.Decl, Hung: true, Aliases: []plinth.ID{x.of.ID}, Props: plinth.MapOf(props).WithOrigin(x.of.Props.Origin())})
+	x.out = append(x.out, &plinth.Resource{
+		ID: plinth.ID(id), Type: kind, Name: x.of.Name + suffix, Project: x.of.Project, Root: x.of.Root,
+		Decl: x.of.Decl, Hung: true, Aliases: []plinth.ID{x.of.ID}, Props: plinth.MapOf(props).WithOrigin(x.of.Props.Origin()),
+	})
 }
 
 func (x *expanding) get(keys ...string) plinth.Value {
@@ -159,9 +161,11 @@ func (x *expanding) function() {
 	x.add("AWS::Lambda::Url", "Url", append(u, url.Fields()...))
 	if auth, _ := url.Get("AuthType"); auth.Str() == "NONE" {
 		x.add("AWS::Lambda::Permission", "UrlPublicPermissions", []plinth.Field{
-			{Key: "Action", Value: x.made(plinth.StringOf("lambda:InvokeFunctionUrl"))}, {Key: "FunctionUrlAuthType", Value: auth},
+			{Key: "Action", Value: x.made(plinth.StringOf("lambda:InvokeFunctionUrl"))},
+			{Key: "FunctionUrlAuthType", Value: auth},
 			{Key: "FunctionName", Value: x.made(plinth.UnknownOf(x.of.Name).WithRefs(plinth.Ref{To: x.of.Name}))},
-			{Key: "Principal", Value: x.made(plinth.StringOf("*"))}})
+			{Key: "Principal", Value: x.made(plinth.StringOf("*"))},
+		})
 	}
 }
 
@@ -236,8 +240,10 @@ func (x *expanding) httpAPI() {
 	if v := x.get("AccessLogSettings"); !v.IsNull() {
 		s = append(s, plinth.Field{Key: "AccessLogSettings", Value: v})
 	}
-	x.add("AWS::ApiGatewayV2::Stage", "ApiGatewayDefaultStage", append(s, plinth.Field{Key: "ApiId",
-		Value: x.made(plinth.UnknownOf(x.of.Name).WithRefs(plinth.Ref{To: x.of.Name}))}))
+	x.add("AWS::ApiGatewayV2::Stage", "ApiGatewayDefaultStage", append(s, plinth.Field{
+		Key:   "ApiId",
+		Value: x.made(plinth.UnknownOf(x.of.Name).WithRefs(plinth.Ref{To: x.of.Name})),
+	}))
 }
 
 func (x *expanding) table() {
@@ -253,8 +259,14 @@ func (x *expanding) table() {
 
 func (x *expanding) stateMachine() {
 	p := x.take("DefinitionSubstitutions", "EncryptionConfiguration")
-	for _, names := range [][2]string{{"Definition", "Definition"}, {"Logging", "LoggingConfiguration"}, {"Tracing", "TracingConfiguration"},
-		{"Name", "StateMachineName"}, {"Type", "StateMachineType"}, {"Role", "RoleArn"}} {
+	for _, names := range [][2]string{
+		{"Definition", "Definition"},
+		{"Logging", "LoggingConfiguration"},
+		{"Tracing", "TracingConfiguration"},
+		{"Name", "StateMachineName"},
+		{"Type", "StateMachineType"},
+		{"Role", "RoleArn"},
+	} {
 		if v := x.get(names[0]); !v.IsNull() {
 			p = append(p, plinth.Field{Key: names[1], Value: v})
 		}

@@ -98,7 +98,8 @@ func (r *reading) instruction(n *parser.Node, text script) *instruction {
 	}
 	for k, body := range r.source.heredocs(n) {
 		i.heredocs = append(i.heredocs, plinth.MapOf([]plinth.Field{
-			{Key: "name", Value: plinth.StringOf(n.Heredocs[k].Name)}, {Key: "text", Value: plinth.StringOf(body.text)}}))
+			{Key: "name", Value: plinth.StringOf(n.Heredocs[k].Name)}, {Key: "text", Value: plinth.StringOf(body.text)},
+		}))
 	}
 	return i
 }
@@ -209,8 +210,10 @@ func (r *reading) script(s script) []command {
 	out, err := r.shellCommands(s, 0)
 	if err != nil {
 		at := s.location(r.path, 0, 0)
-		r.problems = append(r.problems, plinth.Problem{Kind: plinth.Unsupported, At: at,
-			Text: "shell text is not understood (" + err.Error() + "), only split at its operators"})
+		r.problems = append(r.problems, plinth.Problem{
+			Kind: plinth.Unsupported, At: at,
+			Text: "shell text is not understood (" + err.Error() + "), only split at its operators",
+		})
 	}
 	return out
 }
@@ -269,8 +272,10 @@ func placed(v plinth.Value, o *plinth.Origin) plinth.Value {
 // value is the instruction as rules see it.
 func (r *reading) value(i *instruction) plinth.Value {
 	fields := []plinth.Field{
-		{Key: "op", Value: plinth.StringOf(i.op)}, {Key: "text", Value: plinth.StringOf(i.text)},
-		{Key: "args", Value: plinth.ListOf(i.args)}, {Key: "flags", Value: plinth.MapOf(i.flags)},
+		{Key: "op", Value: plinth.StringOf(i.op)},
+		{Key: "text", Value: plinth.StringOf(i.text)},
+		{Key: "args", Value: plinth.ListOf(i.args)},
+		{Key: "flags", Value: plinth.MapOf(i.flags)},
 	}
 	if i.form != "" {
 		fields = append(fields, plinth.Field{Key: "form", Value: plinth.StringOf(i.form)})
@@ -303,8 +308,11 @@ func (r *reading) value(i *instruction) plinth.Value {
 
 func (c command) value() plinth.Value {
 	fields := []plinth.Field{
-		{Key: "name", Value: plinth.StringOf(c.name)}, {Key: "args", Value: plinth.ListOf(literals(c.args))},
-		{Key: "text", Value: plinth.StringOf(c.text)}, {Key: "sudo", Value: plinth.BoolOf(c.sudo)}, {Key: "piped", Value: plinth.BoolOf(c.piped)},
+		{Key: "name", Value: plinth.StringOf(c.name)},
+		{Key: "args", Value: plinth.ListOf(literals(c.args))},
+		{Key: "text", Value: plinth.StringOf(c.text)},
+		{Key: "sudo", Value: plinth.BoolOf(c.sudo)},
+		{Key: "piped", Value: plinth.BoolOf(c.piped)},
 	}
 	if len(c.env) > 0 {
 		fields = append(fields, plinth.Field{Key: "env", Value: plinth.MapOf(slices.Clone(c.env))})

@@ -58,8 +58,10 @@ func (r *reading) file(data []byte) []*plinth.Resource {
 	r.source = sourceOf(data)
 	text := strings.Join(r.source.lines[1:], "\n")
 	if strings.Count(text, "${") > maxVariables {
-		r.problems = append(r.problems, plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: r.path},
-			Text: fmt.Sprintf("more than %d variables in one file", maxVariables)})
+		r.problems = append(r.problems, plinth.Problem{
+			Kind: plinth.Limit, At: plinth.Location{Path: r.path},
+			Text: fmt.Sprintf("more than %d variables in one file", maxVariables),
+		})
 		return nil
 	}
 	parsed, err := parser.Parse(strings.NewReader(text))
@@ -216,8 +218,16 @@ func (r *reading) props(s *stage) plinth.Value {
 	for _, x := range []struct {
 		key  string
 		said plinth.Value
-	}{{"from", s.from}, {"user", s.user}, {"workdir", s.workdir}, {"shell", s.shell}, {"healthcheck", s.healthcheck}, {"cmd", s.cmd},
-		{"entrypoint", s.entrypoint}, {"stopsignal", s.stopsignal}} {
+	}{
+		{"from", s.from},
+		{"user", s.user},
+		{"workdir", s.workdir},
+		{"shell", s.shell},
+		{"healthcheck", s.healthcheck},
+		{"cmd", s.cmd},
+		{"entrypoint", s.entrypoint},
+		{"stopsignal", s.stopsignal},
+	} {
 		if !x.said.IsNull() {
 			fields = append(fields, plinth.Field{Key: x.key, Value: x.said})
 		}

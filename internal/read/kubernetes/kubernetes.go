@@ -79,8 +79,10 @@ func (r *reading) file(f plinth.File) {
 	switch {
 	case chart != "" && len(problems) > 0:
 		r.objects = r.objects[:before]
-		r.to.Problem(plinth.Problem{Kind: plinth.Unsupported, At: plinth.Location{Path: f.Path},
-			Text: "template of the Helm chart " + chart + ", which is not rendered"})
+		r.to.Problem(plinth.Problem{
+			Kind: plinth.Unsupported, At: plinth.Location{Path: f.Path},
+			Text: "template of the Helm chart " + chart + ", which is not rendered",
+		})
 		return
 	case braces:
 		problems = templates(f, problems)

@@ -119,7 +119,9 @@ func emit(name, text, project string, d document.Document, to plinth.Sink) {
 		at := j.Value.Origin().At
 		header := at
 		header.EndLine, header.EndCol = at.Line, at.Col
-		to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name + "#" + j.Key), Type: job, Name: j.Key, Project: project, Hung: true,
-			Decl: &plinth.Declaration{Address: name + "#" + j.Key, Type: job, At: at, Header: header}, Props: j.Value})
+		to.Resource(&plinth.Resource{
+			ID: plinth.ID("pipeline:" + name + "#" + j.Key), Type: job, Name: j.Key, Project: project, Hung: true,
+			Decl: &plinth.Declaration{Address: name + "#" + j.Key, Type: job, At: at, Header: header}, Props: j.Value,
+		})
 	}
 }

@@ -1,10 +1,11 @@
 package terraform
 
 import (
+	"strings"
+
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/terraform/expr"
 	"github.com/plinthsec/plinth/internal/read/terraform/function"
-	"strings"
 )
 
 // resource is a resource or data block in a module instance.

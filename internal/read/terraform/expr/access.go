@@ -52,7 +52,8 @@ func (n *access) item(f *Frame) Item {
 	}
 	for i := used; i < len(n.steps); i++ {
 		s := &n.steps[i]
-		next, ok := it, false
+		var next Item
+		ok := false
 		switch {
 		case s.index:
 			next, ok = f.indexOf(it, s.key)

@@ -22,8 +22,12 @@ type digest struct {
 
 func digests() []digest {
 	return []digest{
-		{"md5", md5.New, false}, {"sha1", sha1.New, false}, {"sha256", sha256.New, false}, {"sha512", sha512.New, false},
-		{"base64sha256", sha256.New, true}, {"base64sha512", sha512.New, true},
+		{"md5", md5.New, false},
+		{"sha1", sha1.New, false},
+		{"sha256", sha256.New, false},
+		{"sha512", sha512.New, false},
+		{"base64sha256", sha256.New, true},
+		{"base64sha512", sha512.New, true},
 	}
 }
 
