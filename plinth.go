@@ -193,14 +193,28 @@ type Finding struct {
 
 // Aliases are the peers' ids that this finding answers to, those of the rules that yielded included.
 func (f *Finding) Aliases() []string {
+	return f.all(func(r *Rule) []string {
+		if r == f.Rule {
+			return r.Aliases
+		}
+		return append([]string{r.ID}, r.Aliases...)
+	})
+}
+
+// Controls are the controls that this finding breaks, those of the rules that yielded included.
+func (f *Finding) Controls() []string { return f.all(func(r *Rule) []string { return r.Controls }) }
+
+// all gathers words of the finding's rule and of those that yielded to it, each once.
+func (f *Finding) all(of func(*Rule) []string) []string {
+	words := of(f.Rule)
 	if len(f.Also) == 0 {
-		return f.Rule.Aliases
+		return words
 	}
-	out := slices.Clone(f.Rule.Aliases)
+	out := slices.Clone(words)
 	for _, r := range f.Also {
-		for _, a := range append([]string{r.ID}, r.Aliases...) {
-			if !slices.Contains(out, a) {
-				out = append(out, a)
+		for _, w := range of(r) {
+			if !slices.Contains(out, w) {
+				out = append(out, w)
 			}
 		}
 	}

@@ -206,7 +206,7 @@ func findingJSON(f *Finding) jsonFinding {
 	out := jsonFinding{
 		Key: f.Key, Target: f.Target, Rule: f.Rule.ID, Aliases: some(f.Aliases()), Engine: f.Rule.Engine, Severity: f.Rule.Severity.String(),
 		Verdict: f.Verdict.String(), Because: some(f.Because), Title: f.Rule.Title, Message: f.Message, CWE: some(f.Rule.CWE),
-		Controls: some(f.Rule.Controls), Attack: some(f.Rule.Attack), Location: locate(f.At), Evidence: []jsonStep{},
+		Controls: some(f.Controls()), Attack: some(f.Rule.Attack), Location: locate(f.At), Evidence: []jsonStep{},
 		Fix: jsonFix{Summary: f.Rule.Fix, Edits: []any{}}, Priority: jsonPriority{Reasons: []string{}},
 	}
 	if f.Resource != nil {

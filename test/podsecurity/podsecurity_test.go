@@ -73,7 +73,7 @@ func judge(t *testing.T, set *rule.Set, minor int, files map[string]string) map[
 		if out[f.At.Path] == nil {
 			out[f.At.Path] = map[string]bool{}
 		}
-		for _, c := range f.Rule.Controls {
+		for _, c := range f.Controls() {
 			out[f.At.Path][c] = true
 		}
 	}
