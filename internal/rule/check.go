@@ -34,7 +34,7 @@ func (s *Set) Check(known func(typ, path string) error) []plinth.Problem {
 		}
 		for _, a := range r.Aliases {
 			for _, typ := range r.On {
-				key := strings.ToLower(a) + "\x00" + typ + "\x00" + strings.Join(r.Each, ".") // of the elements of another list it is another question
+				key := strings.ToLower(a) + "\x00" + typ + "\x00" + strings.Join(r.Each, ".") + "\x00" + strings.Join(r.At, ".") // of the elements of another list, or of another place, it is another question
 				if first := asked[key]; first != nil {
 					out = append(out, e.problem("alias %s already stands at %s for %s; two rules do not answer one question", a, first.id, typ))
 				}
