@@ -52,7 +52,7 @@ func TestPlanJoinsCode(t *testing.T) {
 // panicker is a room that fails.
 type panicker struct{}
 
-func (panicker) Name() string { return "panicker" }
+func (panicker) Name() string                  { return "panicker" }
 func (panicker) Wants(p string, _ []byte) bool { return strings.HasSuffix(p, ".tf") }
 
 func (panicker) Read(context.Context, *plinth.Project, plinth.Sink) error { panic("lost the thread") }
