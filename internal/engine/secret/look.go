@@ -17,6 +17,7 @@ const (
 	stepsAtLeast = 1 << 22 // for small texts
 	maxMatches   = 10_000  // secrets of one text that are reported
 	strictName   = 4       // characters of a name up to which it must stand as a word of its own
+	leastBlock   = 50      // bytes of a block behind its head
 	longValue    = 60      // bytes of a value that tells enough by its form
 	maxLines     = 2       // line ends between a name and its value
 )
@@ -43,6 +44,7 @@ type searcher struct {
 	problem func(plinth.Problem)
 	path    string
 	lower   string         // the path in lower case
+	loaded  []loaded       // by entry
 	mine    map[int32]bool // whether a rule with paths is for this file
 	lock    bool           // the file lists versions and hashes of packages
 }
@@ -90,10 +92,14 @@ func (s *searcher) whole(file string, data []byte) []match {
 
 // rule returns the rule of an entry if it is for this file and can be used.
 func (s *searcher) rule(i int32) *Rule {
-	r, problems := s.set.entries[i].load()
-	for _, p := range problems {
-		s.problem(p)
+	if !s.loaded[i].known {
+		r, problems := s.set.entries[i].load()
+		for _, p := range problems {
+			s.problem(p)
+		}
+		s.loaded[i] = loaded{rule: r, known: true}
 	}
+	r := s.loaded[i].rule
 	if r == nil || len(r.paths) == 0 {
 		return r
 	}
@@ -106,6 +112,12 @@ func (s *searcher) rule(i int32) *Rule {
 		return nil
 	}
 	return r
+}
+
+// loaded is a rule that a searcher has asked for.
+type loaded struct {
+	rule  *Rule
+	known bool
 }
 
 // forPath tells whether the rule is for a file of this lower-case path.
@@ -166,7 +178,10 @@ func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 
 // token looks for a text with a shape of its own around the keyword.
 func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit func(match)) {
-	o := r.offsets[slices.Index(r.Keywords, keyword)]
+	o := &r.offsets[slices.Index(r.Keywords, keyword)]
+	if o.least > 0 && (at.start == 0 || !o.before[data[at.start-1]]) || o.more && (at.end == len(data) || !o.after[data[at.end]]) {
+		return
+	}
 	for from := max(0, at.start-o.most); from <= at.start-o.least; from++ {
 		if s.steps--; !r.first[data[from]] || !leftFree(data, from) || member(data, from) && !strings.ContainsAny(keyword, "./") {
 			continue
@@ -252,6 +267,9 @@ func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
 
 // note keeps the window of a regular expression, joined with the one before where they meet.
 func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
+	if r.follow != nil && !follows(data, name.end, r.follow) {
+		return
+	}
 	list := s.windows[i]
 	n := len(list)
 	if n > 0 && name.end <= list[n-1].end && r.scope != scopeBytes {
@@ -263,6 +281,15 @@ func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
 		return
 	}
 	s.windows[i] = append(list, w)
+}
+
+// follows tells whether behind the rest of a name, quotes and blanks comes one of the bytes.
+func follows(data []byte, p int, list *set) bool {
+	limit := min(len(data), p+maxName)
+	for p < limit && (wordByte[data[p]] || data[p] == ' ' || data[p] == '\t' || data[p] == '"' || data[p] == '\'') {
+		p++
+	}
+	return p < limit && list[data[p]]
 }
 
 // expressions runs the regular expressions on their windows.
@@ -288,7 +315,17 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 					continue
 				}
 				whole, secret := span{w.start + m[0], w.start + m[1]}, span{w.start + m[g], w.start + m[g+1]}
+				if r.scope == scopeBlock { // the head was matched; the block is the secret
+					if w.end-whole.end < leastBlock {
+						continue
+					}
+					whole.end = w.end
+					secret = whole
+				}
 				r.accept(data, whole, secret, emit)
+				if r.scope == scopeBlock {
+					break
+				}
 			}
 		}
 	}

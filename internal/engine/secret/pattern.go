@@ -314,40 +314,69 @@ func (s *sequence) at(text []byte, pos int) (whole, secret span, ok bool) {
 	return whole, secret, true
 }
 
-// before returns how many bytes of a match may lie before a keyword in it, and whether the keyword is a part of every match
-// of some sequence.
-func (p *pattern) before(keyword string) (least, most int, ok bool) {
-	least = 1 << 30
+// place returns where a keyword lies in the pattern, and whether it is a part of every match of some sequence.
+func (p *pattern) place(keyword string) (o offset, ok bool) {
+	o.least, o.more = 1<<30, true
 	for i := range p.sequences {
 		s := &p.sequences[i]
 		for k := range s.segments {
-			if s.spells(k, keyword) {
-				a, b := s.size(k)
-				least, most, ok = min(least, a), max(most, b), true
+			next, rest, spelled := s.spells(k, keyword)
+			if !spelled {
+				continue
+			}
+			least, most := s.size(k)
+			o.least, o.most, ok = min(o.least, least), max(o.most, most), true
+			s.near(&o.before, k-1, -1)
+			switch {
+			case rest:
+				o.after.join(s.segments[next].in)
+			case !s.near(&o.after, next, 1):
+				o.more = false
 			}
 		}
 	}
-	return least, most, ok
+	return o, ok
 }
 
-// spells tells whether the segments from k on can be the keyword, character by character or with a few choices for one.
-func (s *sequence) spells(k int, keyword string) bool {
+// near adds the bytes that may come next from segment k on in one direction, and tells whether one must come.
+func (s *sequence) near(to *set, k, step int) bool {
+	for ; k >= 0 && k < len(s.segments); k += step {
+		to.join(s.segments[k].in)
+		if s.segments[k].min > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *set) join(o *set) {
+	for i, in := range o {
+		s[i] = s[i] || in
+	}
+}
+
+// spells tells whether the segments from k on can be the keyword, character by character or with a few choices for one. next is
+// the segment in which it ends (rest: with more of it to come) or before which it ends.
+func (s *sequence) spells(k int, keyword string) (next int, rest, ok bool) {
 	for i := 0; i < len(keyword); k++ {
 		if k == len(s.segments) {
-			return false
+			return 0, false, false
 		}
 		g := s.segments[k]
 		if g.min != g.max {
-			return false
+			return 0, false, false
 		}
-		for range g.min {
-			if i < len(keyword) && !g.tells(keyword[i]) {
-				return false
+		for n := range g.min {
+			if i == len(keyword) {
+				return k, n < g.min, true
+			}
+			if !g.tells(keyword[i]) {
+				return 0, false, false
 			}
 			i++
 		}
 	}
-	return true
+	return k, false, true
 }
 
 // tells tells whether the segment holds the byte c, in some case, and few others.

@@ -22,7 +22,7 @@ var (
 
 var (
 	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "examples"}
-	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "needs", "paths"}
+	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "follow", "needs", "paths"}
 	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "mixed", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
 )
@@ -239,8 +239,8 @@ func (r *reading) shape(rule *Rule, find plinth.Value, source string) {
 	}
 	rule.pattern, rule.edge, rule.first, rule.bare = p, *p.last(), p.begin(), p.bare()
 	for _, k := range rule.Keywords {
-		least, most, ok := p.before(k)
-		rule.offsets = append(rule.offsets, offset{least, most})
+		o, ok := p.place(k)
+		rule.offsets = append(rule.offsets, o)
 		if !ok && rule.form == formToken {
 			r.fault(find, "the keyword %s is no part of %s", k, source)
 		}
@@ -259,6 +259,10 @@ func (r *reading) regex(rule *Rule, find plinth.Value, source string) {
 		if rule.needs, err = regexp.Compile(needs); err != nil {
 			r.fault(v, "needs: %v", err)
 		}
+	}
+	if follow, _ := r.text(find, "follow", false); follow != "" {
+		bytes := ofBytes(follow)
+		rule.follow = &bytes
 	}
 	v, ok := find.Get("within")
 	switch {

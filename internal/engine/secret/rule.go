@@ -35,7 +35,7 @@ const (
 	scopeLine     scope = iota // the logical line that the keyword is in
 	scopeBytes                 // so many bytes on each side
 	scopeDocument              // the YAML document
-	scopeBlock                 // up to the END line
+	scopeBlock                 // from the keyword to the END line; the expression matches its head
 )
 
 // Rule finds one kind of secret. It is immutable and safe for concurrent use.
@@ -59,6 +59,7 @@ type Rule struct {
 	scope   scope
 	reach   int            // bytes of scope bytes
 	must    [][]byte       // texts that are in every match
+	follow  *set           // behind the keyword's name comes one of these; nil: anything
 	needs   *regexp.Regexp // must match in the window as well; nil: nothing more
 	paths   []string       // patterns of lower-case paths
 	endings []string       // paths, where all of them are endings
@@ -69,8 +70,12 @@ type Rule struct {
 	examples func() (found, clean []Example, problems []plinth.Problem)
 }
 
-// offset is how many bytes of a match lie before a keyword in it.
-type offset struct{ least, most int }
+// offset is where a keyword lies in a pattern.
+type offset struct {
+	least, most   int // bytes of a match before it
+	before, after set // the bytes next to it
+	more          bool
+}
 
 // Example is a text of a rule file.
 type Example struct {

@@ -147,7 +147,7 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules for secrets: %w", err)
 	}
-	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]span{}, mine: map[int32]bool{}}, nil
+	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]span{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries))}, nil
 }
 
 func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting {

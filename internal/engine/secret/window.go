@@ -74,19 +74,20 @@ func documentAt(data []byte, at span) span {
 	return w
 }
 
-// blockAt returns the text from the beginning of the keyword's line to its END line.
+// blockAt returns the text from the keyword to the end of its END line.
 func blockAt(data []byte, at span) span {
-	from, to := max(0, at.start-maxWindow), min(len(data), at.end+maxBlock)
-	w := span{at.start, to}
-	if i := bytes.LastIndexByte(data[from:at.start], '\n'); i >= 0 {
-		w.start = from + i + 1
-	} else {
-		w.start = from
-	}
+	to := min(len(data), at.end+maxBlock)
+	w := span{at.start, at.end}
 	if i := bytes.Index(data[at.end:to], []byte("-----END")); i >= 0 {
 		end := at.end + i + len("-----END")
 		if k := bytes.Index(data[end:to], []byte("-----")); k >= 0 {
-			w.end = min(to, end+k+len("-----"))
+			w.end = end + k + len("-----")
+			return w
+		}
+	}
+	if i := bytes.IndexByte(data[at.end:to], '\n'); i >= 0 { // cut off: as long as it looks like base64
+		for w.end = at.end + i; w.end < to && (base64Byte[data[w.end]] || data[w.end] == '\n' || data[w.end] == '\r' || data[w.end] == ' '); {
+			w.end++
 		}
 	}
 	return w
@@ -97,6 +98,12 @@ func blockAt(data []byte, at span) span {
 // key="name" value="value", name: string = "value", - name: X, value: "value".
 func assigned(data []byte, p int) (int, bool) {
 	limit := min(len(data), p+maxName)
+	for p < limit && wordByte[data[p]] {
+		p++
+	}
+	if p >= limit || !joint[data[p]] {
+		return 0, false
+	}
 	quoted := false
 	for p < limit && (wordByte[data[p]] || data[p] == '.' || data[p] == '-' || data[p] == ' ' || data[p] == '\t' || closing[data[p]]) {
 		quoted = quoted || closing[data[p]]
@@ -131,7 +138,10 @@ func assigned(data []byte, p int) (int, bool) {
 	}
 	comma := data[p-1] == ','
 	p = opening(data, p)
-	if comma && data[p-1] != '"' && data[p-1] != '\'' {
+	if data[p-1] == '"' || data[p-1] == '\'' {
+		return p, true
+	}
+	if comma {
 		return 0, false // the next element of a list
 	}
 	return alternative(data, p), true
@@ -140,6 +150,8 @@ func assigned(data []byte, p int) (int, bool) {
 var (
 	closing  = ofBytes("\"'`])\\")
 	starting = ofBytes("\"'` \t=([\\@$")
+	joint    = ofBytes("\"'`])\\.- \t\n\r,:=>(|?+!") // what may follow a name
+	inside   = ofBytes("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-()[]'\"<>%")
 )
 
 // nextWord tells whether another word follows a blank.
@@ -195,14 +207,16 @@ func opening(data []byte, p int) int {
 // alternative follows an expression to the text that it falls back to: os.environ.get("X") or "text", X || 'text'.
 func alternative(data []byte, p int) int {
 	limit := min(len(data), p+4*maxName)
-	for q := p; q < limit && data[q] != '\n'; q++ {
-		for _, op := range [...]string{" or ", " || ", " ?? ", " ?: "} {
-			if !bytes.HasPrefix(data[q:], []byte(op)) {
-				continue
-			}
-			if v := q + len(op); v < len(data) && (data[v] == '"' || data[v] == '\'' || data[v] == '`') {
-				return v + 1
-			}
+	q := p
+	for q < limit && inside[data[q]] {
+		q++
+	}
+	if q >= limit || data[q] != ' ' {
+		return p
+	}
+	for _, op := range [...]string{" or ", " || ", " ?? ", " ?: "} {
+		if v := q + len(op); v < len(data) && bytes.HasPrefix(data[q:], []byte(op)) && (data[v] == '"' || data[v] == '\'' || data[v] == '`') {
+			return v + 1
 		}
 	}
 	return p
