@@ -2,6 +2,8 @@
 package all
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -63,9 +65,20 @@ func Audits(only, skip []string) ([]*pipeline.Audit, error) {
 // Rules loads the embedded rules for resources and those of the folders.
 func Rules(dirs []string) (*rule.Set, error) { return rule.Load(rules.FS, folders(dirs)...) }
 
-// Secrets loads the embedded rules for secrets and those of the folders.
+// Secrets loads the embedded rules for secrets, those of the folders, and those of gitleaks configurations.
 func Secrets(dirs []string) (*secret.Set, error) {
-	return secret.Load(rules.Secrets(), folders(dirs)...)
+	set, err := secret.Load(rules.Secrets(), folders(dirs)...)
+	for _, name := range dirs {
+		if err != nil || filepath.Ext(name) != ".toml" {
+			continue
+		}
+		var data []byte
+		if data, err = os.ReadFile(name); err != nil {
+			return nil, fmt.Errorf("load rules: %w", err)
+		}
+		set, err = secret.Config(filepath.ToSlash(name), data, os.ReadFile, set)
+	}
+	return set, err
 }
 
 // folders leaves out single files, which are in the form of a peer.

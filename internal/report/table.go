@@ -88,13 +88,15 @@ type table struct {
 	opt Options
 	paint
 	files map[string][]string
+
+	hidden secrets
 }
 
 func writeTable(w io.Writer, r *Report, opt Options) error {
 	if opt.Width == 0 {
 		opt.Width = 80
 	}
-	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}}
+	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}, hidden: secretsOf(r)}
 	for _, g := range groups(r.Findings, opt.Wide) {
 		t.group(g)
 	}
@@ -173,12 +175,15 @@ func (t *table) excerpt(f *Finding) {
 		return
 	}
 	lines := t.lines(f.Target, f.At.Path)
+	if strings.ContainsRune(strings.Join(lines[:min(len(lines), 2)], ""), 0) { // UTF-16 is no text for a terminal
+		return
+	}
 	first, last := int(f.At.Line), int(max(f.At.EndLine, f.At.Line))
 	if last > first+3 {
 		last = first
 	}
 	for n := max(1, first-around); n <= min(len(lines), last+around); n++ {
-		mark, text := " ", Mask(lines[n-1])
+		mark, text := " ", Mask(t.hidden.line(f.Target, f.At.Path, n, lines[n-1]))
 		text = t.fit(Clean(strings.ReplaceAll(text, "\t", "  ")), t.opt.Width-12)
 		if n >= first && n <= last {
 			mark = "›"

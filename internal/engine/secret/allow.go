@@ -28,6 +28,12 @@ func (l *lines) at(p int) int {
 	return sort.Search(len(l.start), func(i int) bool { return l.start[i] > p }) - 1
 }
 
+// place returns line and column of byte p, from 0.
+func (l *lines) place(p int) (line, column int) {
+	line = l.at(p)
+	return line, p - l.start[line]
+}
+
 // location returns the place of a match; one that is the file itself has no line.
 func (l *lines) location(path string, s span) plinth.Location {
 	if s.end == 0 {

@@ -31,7 +31,8 @@ type match struct {
 	value []byte // the secret itself
 	weak  bool   // its checksum is wrong
 
-	hollow bool // it looks like a placeholder
+	hollow bool       // it looks like a placeholder
+	permit *allowance // the allow list that covers it; nil: none
 }
 
 // searcher looks at one text after the other. It is not for concurrent use.
@@ -63,12 +64,36 @@ func (s *searcher) text(file string, data []byte) []match {
 	if s.steps <= 0 {
 		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: file}, Text: "the text repeats the beginnings of secrets too often; not all of it was looked at"})
 	}
-	found = resolve(found)
+	found = resolve(s.permitted(found, data))
 	if len(found) > maxMatches {
 		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: file}, Text: fmt.Sprintf("more than %d secrets; the rest is not reported", maxMatches)})
 		found = found[:maxMatches]
 	}
 	return found
+}
+
+// permitted marks the matches that allow lists of gitleaks configurations cover, and leaves out those whose companions are missing.
+func (s *searcher) permitted(list []match, data []byte) []match {
+	var l *lines
+	for i := range list {
+		m := &list[i]
+		if l == nil && (m.rule.hidden || len(m.rule.allows)+len(m.rule.required) > 0) {
+			l = linesOf(data)
+		}
+		for k := range m.rule.allows {
+			a := &m.rule.allows[k]
+			first, last := l.at(m.at.start), l.at(max(m.at.start, m.at.end-1))
+			text := data[l.start[first] : l.start[last]+len(l.text(data, last))]
+			if a.covers(s.path, "", string(m.value), string(data[m.whole.start:m.whole.end]), string(text)) {
+				m.permit = a
+				break
+			}
+		}
+	}
+	if l == nil {
+		return list
+	}
+	return together(list, l)
 }
 
 // open begins a file.
@@ -83,7 +108,7 @@ func (s *searcher) whole(file string, data []byte) []match {
 	var found []match
 	s.open(file)
 	for _, i := range s.index.files {
-		if r := s.rule(i); r != nil {
+		if r := s.rule(i); r != nil && r.form == formFile {
 			found = append(found, match{rule: r, value: data})
 		}
 	}
@@ -100,12 +125,16 @@ func (s *searcher) rule(i int32) *Rule {
 		s.loaded[i] = loaded{rule: r, known: true}
 	}
 	r := s.loaded[i].rule
-	if r == nil || len(r.paths) == 0 {
+	if r == nil || len(r.paths) == 0 && r.pathExpr == nil {
 		return r
 	}
 	mine, known := s.mine[i]
 	if !known {
-		mine = r.forPath(s.lower)
+		if r.pathExpr != nil {
+			mine = r.pathExpr.MatchString(s.path)
+		} else {
+			mine = r.forPath(s.lower)
+		}
 		s.mine[i] = mine
 	}
 	if !mine {
@@ -134,6 +163,11 @@ func (s *searcher) find(data []byte, depth int) []match {
 	emit := func(m match) { found = append(found, m) }
 	s.hits = s.index.auto.find(data, s.hits[:0])
 	clear(s.windows)
+	for _, i := range s.index.files { // rules without keywords look at every text
+		if r := s.rule(i); r != nil && r.form == formText {
+			s.windows[i] = []span{{0, len(data)}}
+		}
+	}
 	for _, h := range s.hits {
 		if s.steps <= 0 {
 			break

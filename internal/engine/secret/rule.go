@@ -35,6 +35,7 @@ const (
 	scopeLine     scope = iota // the logical line that the keyword is in
 	scopeBytes                 // so many bytes on each side
 	scopeDocument              // the YAML document
+	scopeFile                  // the whole text
 	scopeBlock                 // from the keyword to the END line; the expression matches its head
 )
 
@@ -67,6 +68,11 @@ type Rule struct {
 	weaker  *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
 	faint   *plinth.Rule // the same with the severity of what looks like a placeholder
 
+	pathExpr *regexp.Regexp // of a gitleaks rule; nil: every path
+	allows   []allowance
+	required []partner
+	hidden   bool // it is there for the rules that require it
+
 	examples func() (found, clean []Example, problems []plinth.Problem)
 }
 
@@ -85,7 +91,12 @@ type Example struct {
 }
 
 // Examples returns the texts in which the rule finds its secret, and those in which it finds nothing.
-func (r *Rule) Examples() (found, clean []Example, problems []plinth.Problem) { return r.examples() }
+func (r *Rule) Examples() (found, clean []Example, problems []plinth.Problem) {
+	if r.examples == nil { // a rule of a peer's form
+		return nil, nil, nil
+	}
+	return r.examples()
+}
 
 // specific orders rules that find the same secret: the highest tells most.
 func (r *Rule) specific() int {

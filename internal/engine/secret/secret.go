@@ -48,7 +48,6 @@ type Engine struct {
 	mu      sync.Mutex
 	seen    []sighting
 	pending map[string][]sighting // of objects of a history whose origin is not known yet
-	texts   int
 }
 
 // sighting is a secret at one place.
@@ -60,6 +59,7 @@ type sighting struct {
 	note   string
 	at     plinth.Location
 	silent *plinth.Suppression
+	allows []allowance
 
 	history              bool // the place is in a history
 	inHead               bool
@@ -78,7 +78,6 @@ func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) {
 	list := e.look(path, data, problem)
 	e.mu.Lock()
 	e.seen = append(e.seen, list...)
-	e.texts++
 	e.mu.Unlock()
 }
 
@@ -92,7 +91,6 @@ func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
 	list := e.look(path, o.Data, problem)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.texts++
 	if len(list) == 0 {
 		return false
 	}
@@ -108,6 +106,11 @@ func (e *Engine) Origin(id string, o tree.Origin) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.pending[id] {
+		for i := range s.allows {
+			if a := &s.allows[i]; s.silent == nil && len(a.commits) > 0 && a.covers(o.Path, o.Commit, "", "", "") {
+				s.silent = a.suppression()
+			}
+		}
 		s.at.Path, s.history, s.inHead, s.commit, s.author, s.date, s.origin = o.Path, true, o.InHead, o.Commit, o.Author, o.Date, o.Note
 		e.seen = append(e.seen, s)
 	}
@@ -164,7 +167,11 @@ func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting
 	for _, r := range m.also {
 		s.also = append(s.also, &r.Rule)
 	}
-	if !e.Plain {
+	s.allows = m.rule.allows
+	switch {
+	case m.permit != nil:
+		s.silent = m.permit.suppression()
+	case !e.Plain:
 		s.silent = allowed(path, body, l, m)
 	}
 	return s
@@ -200,8 +207,8 @@ func redact(s []byte) string {
 // with the others as evidence.
 func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
 	e.mu.Lock()
-	seen, texts := e.seen, e.texts
-	e.seen, e.texts = nil, 0
+	seen := e.seen
+	e.seen = nil
 	e.mu.Unlock()
 	for i := range seen {
 		if s := &seen[i]; s.silent == nil {
@@ -219,7 +226,7 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 		report(finding(seen[from:to]))
 		from = to
 	}
-	return plinth.Coverage{Rules: len(used), Resources: texts}, ctx.Err()
+	return plinth.Coverage{Rules: len(used)}, ctx.Err()
 }
 
 // compare orders sightings by rule, secret and place, in a history by time.

@@ -302,6 +302,9 @@ func Join(sets ...*Set) *Set {
 	var out []*entry
 	at := map[string]int{}
 	for _, s := range sets {
+		if s == nil {
+			continue
+		}
 		for _, e := range s.entries {
 			if i, ok := at[e.id]; ok {
 				out[i] = e

@@ -17,6 +17,8 @@ func (r *Rule) window(data []byte, name span) span {
 		return span{max(0, name.start-r.reach), min(len(data), name.end+r.reach)}
 	case scopeDocument:
 		return documentAt(data, name)
+	case scopeFile:
+		return span{0, len(data)}
 	case scopeBlock:
 		return blockAt(data, name)
 	}
