@@ -218,11 +218,18 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 	return r.group(t, list, data, want, res), nil
 }
 
-// look shows a file to the engines that look at files.
+// look shows a file, and the members of an archive, to the engines that look at files.
 func (r *Run) look(c *collector, engines []FileEngine, p string, b []byte) {
-	for _, e := range engines {
-		r.guard(c, plinth.Location{Path: p}, e.Name(), func() { e.File(p, b, c.Problem) })
+	if len(engines) == 0 {
+		return
 	}
+	show := func(p string, b []byte) {
+		for _, e := range engines {
+			r.guard(c, plinth.Location{Path: p}, e.Name(), func() { e.File(p, b, c.Problem) })
+		}
+	}
+	show(p, b)
+	r.guard(c, plinth.Location{Path: p}, "archive", func() { tree.Unpack(p, b, show, c.Problem) })
 }
 
 func (r *Run) wants(c *collector, p string, b []byte) []bool {

@@ -175,7 +175,12 @@ func neighbour(p string) bool {
 }
 
 // Only tells whether findings in this file were asked for.
-func (t *Tree) Only(p string) bool { return t.only == nil || t.only[p] }
+func (t *Tree) Only(p string) bool {
+	if outer, _, inside := strings.Cut(p, Separator); inside && t.only[outer] {
+		return true
+	}
+	return t.only == nil || t.only[p]
+}
 
 func (t *Tree) folder(p string) error {
 	base := path.Base(p)
@@ -222,8 +227,10 @@ func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Prob
 		problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: Reason(err)})
 	case info.IsDir() || !info.Mode().IsRegular():
 	case !may && d.Type()&fs.ModeSymlink != 0: // it is seen where it lies
-	case info.Size() > maxFile && t.binary(p):
 	case info.Size() > maxFile:
+		if head := t.beginning(p); archiveOf(head) == "" && bytes.IndexByte(head, 0) >= 0 {
+			return // a program, a picture, a model
+		}
 		problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: p}, Text: fmt.Sprintf("the file has %d MiB, more than the %d MiB that are read", info.Size()>>20, maxFile>>20)})
 	default:
 		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Other: !may || info.Size() > limit})
@@ -232,15 +239,18 @@ func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Prob
 
 const sniffed = 8 << 10 // bytes in which a zero tells that a file is no text
 
-// binary tells whether a file is no text by its beginning.
-func (t *Tree) binary(p string) bool {
+// beginning returns the first bytes of a file, nil where it cannot be read.
+func (t *Tree) beginning(p string) []byte {
 	f, err := t.FS.Open(p)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, sniffed))
-	return err == nil && bytes.IndexByte(head, 0) >= 0
+	if err != nil {
+		return nil
+	}
+	return head
 }
 
 var errOut = errors.New("link leads out")

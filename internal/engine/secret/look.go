@@ -13,7 +13,9 @@ import (
 )
 
 const (
-	stepsPerByte = 400     // of matching that one text may cost; a text made of beginnings of secrets would cost its square
+	stepsPerByte = 100     // of matching that one text may cost; a text made of beginnings of secrets would cost its square
+	bytesPerStep = 16      // of a search for a fixed text
+	blockHead    = 256     // bytes of a block that hold its head
 	stepsAtLeast = 1 << 22 // for small texts
 	maxMatches   = 10_000  // secrets of one text that are reported
 	strictName   = 4       // characters of a name up to which it must stand as a word of its own
@@ -310,6 +312,9 @@ func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
 		return
 	}
 	w := r.window(data, name)
+	if r.scope == scopeBlock || r.scope == scopeDocument {
+		s.steps -= maxBlock / bytesPerStep
+	}
 	if n > 0 && w.start <= list[n-1].end {
 		list[n-1].end = max(list[n-1].end, w.end)
 		return
@@ -337,6 +342,9 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 		r := s.rule(i)
 		for _, w := range s.windows[i] {
 			text := data[w.start:w.end]
+			if r.scope == scopeBlock {
+				text = text[:min(len(text), blockHead)]
+			}
 			if !holdsAll(text, r.must) || !r.lies(text) || r.needs != nil && !r.needs.Match(text) {
 				continue
 			}

@@ -278,11 +278,16 @@ func clones(list []sequence) []sequence {
 // span is a range of bytes in a text.
 type span struct{ start, end int }
 
-// at matches the pattern at a place. whole is the longest match, secret the part of it that counts.
+// at matches the pattern at a place. whole is the longest match, secret the part of it that counts; without a match whole is how
+// far the longest attempt came.
 func (p *pattern) at(text []byte, pos int) (whole, secret span, ok bool) {
 	for i := range p.sequences {
-		if w, s, fits := p.sequences[i].at(text, pos); fits && (!ok || w.end > whole.end) {
+		w, s, fits := p.sequences[i].at(text, pos)
+		switch {
+		case fits && (!ok || w.end > whole.end):
 			whole, secret, ok = w, s, true
+		case !ok && w.end > whole.end:
+			whole = w
 		}
 	}
 	return whole, secret, ok
@@ -304,7 +309,8 @@ func (s *sequence) at(text []byte, pos int) (whole, secret span, ok bool) {
 			pos++
 		}
 		if pos-from < g.min {
-			return span{}, span{}, false
+			whole.end = pos // how far it came, for whoever counts
+			return whole, span{}, false
 		}
 	}
 	if s.last == len(s.segments) {

@@ -59,7 +59,7 @@ func parse(file, text string) *reading {
 
 // readRule turns the text of a file into a rule. The rule is nil when there are problems.
 func readRule(file, data string, h heading) (*Rule, []plinth.Problem) {
-	if v, ok := readPlain(data[:h.cut]); ok {
+	if v, ok := document.Plain(data[:h.cut]); ok {
 		r := &reading{file: file, at: plinth.Location{Path: file, Line: 1, Col: 1}, props: v}
 		if rule, problems := r.rule(data, h); len(problems) == 0 {
 			return rule, nil

@@ -61,7 +61,8 @@ type sighting struct {
 	silent *plinth.Suppression
 	allows []allowance
 
-	history              bool // the place is in a history
+	history              bool   // the place is in a history
+	member               string // the path inside an archive, with the separator before it; "" for none
 	inHead               bool
 	commit, author, date string
 	origin               string // a note on where the object is
@@ -89,6 +90,12 @@ func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
 		path = tree.MessagePath
 	}
 	list := e.look(path, o.Data, problem)
+	tree.Unpack(path, o.Data, func(member string, data []byte) {
+		for _, s := range e.look(member, data, problem) {
+			s.member = strings.TrimPrefix(member, path)
+			list = append(list, s)
+		}
+	}, problem)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(list) == 0 {
@@ -111,7 +118,7 @@ func (e *Engine) Origin(id string, o tree.Origin) {
 				s.silent = a.suppression()
 			}
 		}
-		s.at.Path, s.history, s.inHead, s.commit, s.author, s.date, s.origin = o.Path, true, o.InHead, o.Commit, o.Author, o.Date, o.Note
+		s.at.Path, s.history, s.inHead, s.commit, s.author, s.date, s.origin = o.Path+s.member, true, o.InHead, o.Commit, o.Author, o.Date, o.Note
 		e.seen = append(e.seen, s)
 	}
 	delete(e.pending, id)
