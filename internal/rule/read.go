@@ -65,12 +65,25 @@ func (e *entry) parse(text string) *reading {
 	return r
 }
 
-// read turns a text into a rule with its expressions compiled. The rule is nil when there are problems.
+// read turns a text into a rule with its expressions compiled. The rule is nil when there are problems. Our own files are read
+// without places first: those are needed only where something is wrong.
 func (e *entry) read(text string) (*Rule, []plinth.Problem) {
+	at := plinth.Location{Path: e.file, Line: 1, Col: 1}
+	if v, ok := document.Plain(text); ok {
+		if rule, problems := (&reading{e: e, at: at, props: v, lines: strings.Split(text, "\n")}).rule(); len(problems) == 0 {
+			return rule, nil
+		}
+	}
 	r := e.parse(text)
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
+	return r.rule()
+}
+
+// rule reads the fields.
+func (r *reading) rule() (*Rule, []plinth.Problem) {
+	e := r.e
 	for _, f := range r.props.Fields() {
 		if !slices.Contains(fields, f.Key) {
 			hint := ""
