@@ -291,9 +291,6 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(c.Only) == 0 && len(c.Skip) == 0 { // secrets are looked for when somebody asks
-		return set, nil, nil
-	}
 	secrets, err := all.Secrets(c.RuleDirs)
 	if err != nil {
 		return nil, nil, err
@@ -305,9 +302,6 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 		}
 	}
 	set, err = set.Select(c.Only, c.Skip, foreign)
-	if len(c.Only) == 0 {
-		return set, nil, err
-	}
 	return set, secrets.Select(c.Only, c.Skip), err
 }
 
