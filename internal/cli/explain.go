@@ -20,6 +20,16 @@ func explainCommand(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if set.Find(args[0]) == nil {
+				r, err := secretRule(args[0], dirs)
+				if err != nil {
+					return err
+				}
+				if r != nil {
+					_, err = s.Out.Write(explainSecret(r, width(s)))
+					return err
+				}
+			}
 			r, err := findRule(set, args[0])
 			if err != nil {
 				return err

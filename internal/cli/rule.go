@@ -196,6 +196,11 @@ func ruleShow(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if set.Find(args[0]) == nil {
+				if r, err := secretRule(args[0], dirs); r != nil || err != nil {
+					return writeSecret(s, r, err)
+				}
+			}
 			r, err := findRule(set, args[0])
 			if err != nil {
 				return err
@@ -212,6 +217,18 @@ func ruleShow(s Streams) *cobra.Command {
 	}
 	cmd.Flags().StringSliceVar(&dirs, "rules", nil, "folders with rules of your own")
 	return cmd
+}
+
+// writeSecret prints the file of a rule for secrets.
+func writeSecret(s Streams, r *secret.Rule, err error) error {
+	if err != nil {
+		return err
+	}
+	data, err := secretFile(r)
+	if err == nil {
+		_, err = s.Out.Write(data)
+	}
+	return err
 }
 
 // exactly wants n arguments and says which.
@@ -248,7 +265,7 @@ func ruleTest(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return testRules(cmd.Context(), s, set, list)
+			return testRules(cmd.Context(), s, set, list, args)
 		},
 	}
 }
@@ -265,7 +282,7 @@ func testSet(dirs []string) (*rule.Set, error) {
 	return set, nil
 }
 
-func testRules(ctx context.Context, s Streams, set *rule.Set, list []*rule.Rule) error {
+func testRules(ctx context.Context, s Streams, set *rule.Set, list []*rule.Rule, dirs []string) error {
 	known, err := form.Known()
 	if err != nil {
 		return err
@@ -295,8 +312,13 @@ func testRules(ctx context.Context, s Streams, set *rule.Set, list []*rule.Rule)
 			fmt.Fprintf(s.Out, "%s:%d: %s\n", p.At.Path, p.At.Line, report.Clean(p.Text))
 		}
 	}
-	fmt.Fprintf(s.Out, "%d rules, %d examples, %d wrong\n", len(list), examples, len(seen))
-	if len(seen) > 0 {
+	secrets, more, faults, err := testSecrets(s, dirs)
+	if err != nil {
+		return err
+	}
+	wrong := len(seen) + faults
+	fmt.Fprintf(s.Out, "%d rules, %d examples, %d wrong\n", len(list)+secrets, examples+more, wrong)
+	if wrong > 0 {
 		return exit(verdict.GateFailed)
 	}
 	return nil
