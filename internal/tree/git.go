@@ -163,7 +163,10 @@ func (h *History) Each(ctx context.Context, jobs int, problem func(plinth.Proble
 
 // borders tells where the repository ends: a shallow clone, submodules.
 func (h *History) borders(ctx context.Context, lost func(plinth.ProblemKind, string, ...any)) {
-	if out, err := h.output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && strings.TrimSpace(string(out)) == "true" && !h.staged {
+	if h.staged {
+		return
+	}
+	if out, err := h.output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && strings.TrimSpace(string(out)) == "true" {
 		lost(plinth.MissingObject, "the clone is shallow: commits below its border are not here and were not looked at; git fetch --unshallow brings them")
 	}
 	out, err := h.output(ctx, "ls-files", "-s", "-z")
@@ -171,7 +174,7 @@ func (h *History) borders(ctx context.Context, lost func(plinth.ProblemKind, str
 		return // a bare repository has no index
 	}
 	for line := range strings.SplitSeq(string(out), "\x00") {
-		if _, path, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(line, "160000 ") && !h.staged {
+		if _, path, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(line, "160000 ") {
 			lost(plinth.MissingObject, "the submodule %s is a repository of its own and was not looked at", path)
 		}
 	}
