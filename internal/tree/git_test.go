@@ -49,8 +49,10 @@ func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	c := exec.Command("git", args...)
 	c.Dir = dir
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.net", "GIT_COMMITTER_NAME=Ann",
-		"GIT_COMMITTER_EMAIL=ann@example.net", "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z"}
+	c.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.net", "GIT_COMMITTER_NAME=Ann",
+		"GIT_COMMITTER_EMAIL=ann@example.net", "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z",
+	}
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
 	}
@@ -105,12 +107,18 @@ func TestHistory(t *testing.T) {
 		{"the first of two versions", []string{"write a SECRET1", "add .", "commit -q -m one", "write b SECRET1", "rm -q --cached a", "remove a", "add .", "commit -q -m two"}, []string{"a SECRET1 Ann <ann@example.net> 2026-01-02 in HEAD"}},
 		{"staged only", []string{"write a x", "add .", "commit -q -m one", "write b SECRET2", "add b", "remove b"}, []string{"b SECRET2 no commit"}},
 		{"before the first commit", []string{"write b SECRET2", "add b"}, []string{"b SECRET2 no commit"}},
-		{"in no commit", []string{"write a SECRET1", "add .", "commit -q -m one", "commit -q --amend -m SECRET3", "reset -q --soft HEAD", "write a x", "add .", "commit -q --amend -m clean"},
-			[]string{MessagePath + " SECRET3 no commit", ".git/objects/ID SECRET1 no commit"}},
+		{
+			"in no commit",
+			[]string{"write a SECRET1", "add .", "commit -q -m one", "commit -q --amend -m SECRET3", "reset -q --soft HEAD", "write a x", "add .", "commit -q --amend -m clean"},
+			[]string{MessagePath + " SECRET3 no commit", ".git/objects/ID SECRET1 no commit"},
+		},
 		{"message", []string{"write a x", "add .", "commit -q -m SECRET4"}, []string{MessagePath + " SECRET4 Ann <ann@example.net> 2026-01-02"}},
 		{"tag", []string{"write a x", "add .", "commit -q -m one", "tag -a v1 -m SECRET5"}, []string{MessagePath + " SECRET5 no commit"}},
-		{"in a merge alone", []string{"write a x", "add .", "commit -q -m one", "checkout -q -b side", "write b y", "add .", "commit -q -m two", "checkout -q main", "merge -q --no-ff --no-commit side", "write c SECRET6", "add c", "commit -q -m merge", "rm -q c", "commit -q -m tidy"},
-			[]string{"c SECRET6 Ann <ann@example.net> 2026-01-02"}},
+		{
+			"in a merge alone",
+			[]string{"write a x", "add .", "commit -q -m one", "checkout -q -b side", "write b y", "add .", "commit -q -m two", "checkout -q main", "merge -q --no-ff --no-commit side", "write c SECRET6", "add c", "commit -q -m merge", "rm -q c", "commit -q -m tidy"},
+			[]string{"c SECRET6 Ann <ann@example.net> 2026-01-02"},
+		},
 		{"a name that git quotes", []string{"write ключ\tодин SECRET7", "add .", "commit -q -m one"}, []string{"ключ\tодин SECRET7 Ann <ann@example.net> 2026-01-02 in HEAD"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -76,7 +76,8 @@ id = "acme"
 regex = '''acme-[0-9]{4}'''
 path = '''\.env$'''
 `, map[string]string{"a.env": "acme-1234", "a.txt": "acme-1234"}, []string{"acme a.env"}},
-		{"allow lists", `
+		{
+			"allow lists", `
 [allowlist]
 paths = ['''^vendor/''']
 [[rules]]
@@ -90,8 +91,10 @@ regex = '''acme-[0-9a-z]{4}'''
   regexTarget = "line"
   regexes = ['''# sample''']
   stopwords = ["fake"]
-`, map[string]string{"vendor/a": "acme-1234", "a_test.go": "acme-0abc", "b_test.go": "acme-1abc", "c.go": "acme-0abd", "d.go": "acme-9999 # sample", "e.go": "acme-fake"},
-			[]string{"-acme a_test.go", "-acme d.go", "-acme e.go", "-acme vendor/a", "acme b_test.go", "acme c.go"}},
+`,
+			map[string]string{"vendor/a": "acme-1234", "a_test.go": "acme-0abc", "b_test.go": "acme-1abc", "c.go": "acme-0abd", "d.go": "acme-9999 # sample", "e.go": "acme-fake"},
+			[]string{"-acme a_test.go", "-acme d.go", "-acme e.go", "-acme vendor/a", "acme b_test.go", "acme c.go"},
+		},
 		{"companions", `
 [[rules]]
 id = "id"
