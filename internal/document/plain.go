@@ -24,7 +24,10 @@ func Plain(text string) (v plinth.Value, ok bool) {
 	return v, p.ok && len(p.lines) == 0
 }
 
-const maxPlain = 20 // nesting of a plain text
+const (
+	maxPlain = 20  // nesting of a plain text
+	maxKey   = 100 // bytes of a key: YAML takes no more than 1,024 on one line
+)
 
 type plainText struct {
 	lines []string
@@ -65,7 +68,7 @@ func isPlainKey(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && len(s) <= maxKey
 }
 
 func (p *plainText) value(s, indent string) plinth.Value {
@@ -91,8 +94,8 @@ func (p *plainText) block(indent string) plinth.Value {
 			}
 			break
 		}
-		if b.Len() == 0 && (line == "" || line[0] == ' ') {
-			p.ok = false
+		if strings.TrimSpace(line) == "" || b.Len() == 0 && line[0] == ' ' {
+			p.ok = false // which line feeds count is for the Parser to tell
 		}
 		b.WriteString(line + "\n")
 		p.lines = p.lines[1:]
