@@ -69,14 +69,6 @@ type Context struct {
 	Defaults Value  // default_tags or default_labels of the provider, a map
 }
 
-// Relation joins two resources. Kind "refers" is a reference in the source: To is named by a property of From.
-type Relation struct {
-	From, To ID
-	Kind     string
-	Path     string // property path of From that holds the reference, in provider form
-	At       Location
-}
-
 // ProblemKind says why something could not be looked at.
 type ProblemKind string
 
@@ -164,6 +156,9 @@ type Step struct {
 	Note     string
 	At       Location
 	Resource string // address, where the step is about another resource
+	// Cost is what it takes to change this place, for the cheapest set of fixes: 1 is a line that only does harm, 9 something that
+	// others rely on. 0: it is a fact that nobody would change (a default of the provider, the internet).
+	Cost uint8
 }
 
 // Suppression says who silenced a finding and why.
