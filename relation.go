@@ -7,7 +7,10 @@ type Node struct {
 	Type    string // provider form, or one of the types of virtual nodes
 	Name    string // short
 	Address string // in the user's words
-	Aliases []ID   // ARNs with {account} for what is unknown, KIND/namespace/name, image names; nodes that share one are one node
+	// Aliases are other ids: ARNs, image names. Nodes that share one are one node, unless something in it is unknown and in braces
+	// (arn:aws:iam::{account}:role/x): such a one only finds it, as Names do.
+	Aliases []ID
+	Names   []string // what it is called besides in its own world: KIND/namespace/name
 	At      Location
 	// Resource is what the node stands for, nil for a virtual node.
 	Resource *Resource
