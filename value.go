@@ -47,7 +47,11 @@ type box struct {
 	head    string // ends of an unknown string
 	tail    string
 	set     bool
+	open    []OpenField
 }
+
+// OpenField is an entry of a map whose key is not known.
+type OpenField struct{ Key, Value Value }
 
 // Field is an entry of a map.
 type Field struct {
@@ -301,6 +305,22 @@ func (v Value) WithEnds(head, tail string) Value {
 func (v Value) WithPartial(at Value) Value {
 	v = v.WithDocument(at)
 	v.box.partial = true
+	return v
+}
+
+// Open returns the entries with unknown keys of an unknown map. Where there are any, they and those of its Document are all that
+// it has.
+func (v Value) Open() []OpenField {
+	if v.box == nil {
+		return nil
+	}
+	return v.box.open
+}
+
+// WithOpen returns the same unknown map, of which these are the entries with unknown keys.
+func (v Value) WithOpen(fields []OpenField) Value {
+	v.box = v.copyBox()
+	v.box.open = fields
 	return v
 }
 

@@ -348,11 +348,10 @@ func (p *parser) conditions(s *Statement, block plinth.Value) bool {
 	}
 	for _, op := range block.Fields() {
 		keys := inside(op.Value)
-		if keys.IsUnknown() {
+		if keys.IsUnknown() && len(keys.Open()) == 0 {
 			s.open = s.open.And(If(Because(causes(keys)...)))
-			keys = sure(keys)
 		}
-		for _, f := range keys.Fields() {
+		for _, f := range entries(keys) {
 			c, ok := newCondition(op.Key, f.Key, p.values(inside(f.Value)), p.variables)
 			if !ok {
 				p.problem(op.Value, plinth.Unsupported, "there is no condition operator "+strconv.Quote(op.Key))
@@ -363,6 +362,25 @@ func (p *parser) conditions(s *Statement, block plinth.Value) bool {
 		}
 	}
 	return true
+}
+
+// entries returns the entries of a map that may be unknown; an unknown key stands for itself by its root causes in braces:
+// {aws_eks_cluster.main.identity}:sub.
+func entries(of plinth.Value) []plinth.Field {
+	open := of.Open()
+	if of.IsUnknown() {
+		of = sure(of)
+	}
+	fields := of.Fields()
+	if len(open) == 0 {
+		return fields
+	}
+	fields = slices.Clone(fields)
+	for _, f := range open {
+		head, tail := f.Key.Ends()
+		fields = append(fields, plinth.Field{Key: head + "{" + strings.Join(f.Key.Why(), ", ") + "}" + tail, Value: f.Value})
+	}
+	return fields
 }
 
 func (p *parser) values(v plinth.Value) []text {

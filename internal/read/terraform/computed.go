@@ -245,19 +245,29 @@ func conditions(blocks plinth.Value) plinth.Value {
 	if blocks.IsUnknown() {
 		return blocks
 	}
-	tests := map[string][]plinth.Field{}
+	tests, open := map[string][]plinth.Field{}, map[string][]plinth.OpenField{}
 	for _, b := range blocks.List() {
 		test, _ := b.Get("test")
 		variable, _ := b.Get("variable")
 		values, _ := b.Get("values")
-		if b.IsUnknown() || test.Kind() != plinth.String || variable.Kind() != plinth.String {
+		if b.IsUnknown() || test.Kind() != plinth.String {
 			return function.Unknown(b)
 		}
-		tests[test.Str()] = append(tests[test.Str()], plinth.Field{Key: variable.Str(), Value: unwrapped(values)})
+		name := test.Str()
+		if variable.Kind() == plinth.String {
+			tests[name] = append(tests[name], plinth.Field{Key: variable.Str(), Value: unwrapped(values)})
+			continue
+		}
+		open[name] = append(open[name], plinth.OpenField{Key: variable, Value: unwrapped(values)})
 	}
-	fields := make([]plinth.Field, 0, len(tests))
+	fields := make([]plinth.Field, 0, len(tests)+len(open))
 	for t, vars := range tests {
-		fields = append(fields, plinth.Field{Key: t, Value: plinth.MapOf(vars)})
+		fields = append(fields, plinth.Field{Key: t, Value: function.OpenMap(vars, open[t])})
+	}
+	for t, vars := range open {
+		if tests[t] == nil {
+			fields = append(fields, plinth.Field{Key: t, Value: function.OpenMap(nil, vars)})
+		}
 	}
 	return plinth.MapOf(fields).WithOrigin(blocks.Origin())
 }

@@ -42,7 +42,7 @@ type entry struct {
 
 func (n *object) eval(f *Frame) plinth.Value {
 	out := make([]plinth.Field, 0, len(n.items))
-	var open []plinth.Value
+	var open []plinth.OpenField
 	sensitive := false
 	for i := range n.items {
 		it := &n.items[i]
@@ -54,16 +54,13 @@ func (n *object) eval(f *Frame) plinth.Value {
 			f.faults++
 			continue
 		case k.IsUnknown():
-			open = append(open, k)
+			open = append(open, plinth.OpenField{Key: k, Value: placed(v, it.at)})
 			continue
 		}
 		sensitive = sensitive || key.Sensitive()
 		out = append(out, plinth.Field{Key: k.Str(), Value: placed(v, it.at)})
 	}
-	v := plinth.MapOf(out)
-	if len(open) > 0 {
-		v = function.Unknown(open...).WithPartial(v)
-	}
+	v := function.OpenMap(out, open)
 	if sensitive {
 		v = v.WithSensitive(true)
 	}

@@ -176,6 +176,19 @@ func Unknown(of ...plinth.Value) plinth.Value {
 	return m.on(plinth.UnknownOf(m.why...))
 }
 
+// OpenMap returns a map with these entries, which is unknown where the keys of some are.
+func OpenMap(fields []plinth.Field, open []plinth.OpenField) plinth.Value {
+	v := plinth.MapOf(fields)
+	if len(open) == 0 {
+		return v
+	}
+	keys := make([]plinth.Value, len(open))
+	for i, f := range open {
+		keys[i] = f.Key
+	}
+	return Unknown(keys...).WithPartial(v).WithOpen(open)
+}
+
 // text returns argument i as a string.
 func (c *call) text(i int) (string, error) {
 	v, err := ToString(c.args[i])
