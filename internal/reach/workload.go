@@ -41,8 +41,8 @@ type namedPort struct {
 	port     uint32
 }
 
-// template returns the pod's metadata and spec of an object that runs pods.
-func template(r *plinth.Resource) (meta, spec plinth.Value, ok bool) {
+// Template returns the pod's metadata and spec of an object that runs pods.
+func Template(r *plinth.Resource) (meta, spec plinth.Value, ok bool) {
 	var path []string
 	switch r.Type {
 	case "core/Pod":
@@ -106,7 +106,7 @@ func labels(v plinth.Value) map[string]string {
 
 // addWorkload adds the pods of one object to the workload that owns them.
 func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
-	meta, spec, ok := template(r)
+	meta, spec, ok := Template(r)
 	if !ok {
 		return
 	}
