@@ -22,7 +22,7 @@ var tiers = [][]string{
 	{"internal/value", "internal/tree", "internal/document", "internal/module"},
 	{"internal/policy", "internal/rule", "internal/form", "rules"},
 	{"internal/graph", "internal/iam", "internal/reach"},
-	{"internal/read", "internal/engine", "internal/verdict", "internal/report"},
+	{"internal/read", "internal/engine", "internal/verdict", "internal/report", "internal/outside"},
 	{"internal/scan"},
 	{"internal/all", "internal/trial"},
 	{"internal/cli"},
