@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	maxName    = 60  // bytes of an element's content in a path; longer content is named by its digest
-	maxQuoted  = 120 // characters of a value in a message
-	digest     = 6   // bytes of the SHA-256 that names a long element
-	maxOrigins = 20  // of the places that lead to a value: a chain of module arguments is shorter
+	maxName    = 60      // bytes of an element's content in a path; longer content is named by its digest
+	maxQuoted  = 120     // characters of a value in a message
+	digest     = 6       // bytes of the SHA-256 that names a long element
+	maxTexts   = 1 << 16 // that are kept to be shared; a run has a few thousand
+	maxOrigins = 20      // of the places that lead to a value: a chain of module arguments is shorter
 )
 
 // found reports a finding about what the variables hold.
 func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 	f := plinth.Finding{
 		Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
-		Path: j.path(r), Message: j.message(r),
+		Path: j.once(j.path(r)), Message: j.once(j.message(r)),
 	}
 	if o := j.decides(r); o != nil {
 		j.place(&f, o)

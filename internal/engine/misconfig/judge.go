@@ -21,12 +21,24 @@ type judge struct {
 	vars    [rule.C + 1]plinth.Value
 	list    string         // path of the list whose elements are judged, "" for the resource itself
 	names   map[string]int // of the elements that findings of one rule were about
+	texts   map[string]string
 }
 
 func newJudge(r *run) *judge {
-	j := &judge{run: r, names: map[string]int{}}
+	j := &judge{run: r, names: map[string]int{}, texts: map[string]string{}}
 	j.sc = policy.Scope{Vars: j.vars[:], World: j}
 	return j
+}
+
+// once returns the text that was there first of equal ones: findings about many like resources share theirs.
+func (j *judge) once(s string) string {
+	if have, ok := j.texts[s]; ok {
+		return have
+	}
+	if len(j.texts) < maxTexts {
+		j.texts[s] = s
+	}
+	return s
 }
 
 func (j *judge) judge(i int32, rules []*rule.Rule) {
