@@ -26,7 +26,19 @@ func Secrets() fs.FS {
 	return sub
 }
 
-// resources is all files without those of secrets.
+// edges is the folder of the rules for relations of the security graph.
+const edges = "edges"
+
+// Edges holds one YAML file for each provider: which permission or setting leads from what to what.
+func Edges() fs.FS {
+	sub, err := fs.Sub(files, edges)
+	if err != nil {
+		return embed.FS{} // the name is a valid one
+	}
+	return sub
+}
+
+// resources is all files without those of secrets and edges.
 type resources struct{ all embed.FS }
 
 var (
@@ -59,4 +71,7 @@ func (r resources) ReadDir(name string) ([]fs.DirEntry, error) {
 	return list, err
 }
 
-func hidden(name string) bool { return name == secrets || strings.HasPrefix(name, secrets+"/") }
+func hidden(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return top == secrets || top == edges
+}
