@@ -67,6 +67,10 @@ type Context struct {
 	Provider string // local name of the Terraform provider, "aws"
 	Version  string // version constraint that counts for it, "~> 4.0"; "" where none is stated
 	Defaults Value  // default_tags or default_labels of the provider, a map
+	// Config is the provider's configuration that counts, as the root module names it: aws, aws.dev. Settings are what it says about
+	// where things are made: account, a number or the ARN of a role in it, and region; absent where it says nothing.
+	Config   string
+	Settings Value
 }
 
 // ProblemKind says why something could not be looked at.

@@ -48,6 +48,7 @@ type box struct {
 	tail    string
 	set     bool
 	open    []OpenField
+	parts   []Value // of an unknown string
 }
 
 // OpenField is an entry of a map whose key is not known.
@@ -297,6 +298,26 @@ func (v Value) WithEnds(head, tail string) Value {
 	}
 	b := v.copyBox()
 	b.head, b.tail = head, tail
+	v.box = b
+	return v
+}
+
+// Parts returns what an unknown string is made of, in order: known strings, and unknowns that stand for a text each. It is nil where
+// that is not known.
+func (v Value) Parts() []Value {
+	if v.kind != Unknown || v.box == nil {
+		return nil
+	}
+	return v.box.parts
+}
+
+// WithParts returns the same unknown string, known to be made of these, which it keeps. Any other value is returned as it is.
+func (v Value) WithParts(parts []Value) Value {
+	if v.kind != Unknown {
+		return v
+	}
+	b := v.copyBox()
+	b.parts = parts
 	v.box = b
 	return v
 }

@@ -21,6 +21,7 @@ type Graph struct {
 	byType    map[string][]int32
 	out, in   edges
 	byProps   func() map[*plinth.Field]int32
+	places    func() map[place][]int32
 }
 
 // edges are the neighbours of each resource, one after the other.
@@ -43,6 +44,7 @@ func New(resources []*plinth.Resource) *Graph {
 	slices.Sort(g.types)
 	g.join()
 	g.byProps = sync.OnceValue(g.indexProps)
+	g.places = sync.OnceValue(func() map[place][]int32 { at, _ := g.index(); return at })
 	return g
 }
 
@@ -107,10 +109,10 @@ func world(r *plinth.Resource) (world, address string) {
 
 type place struct{ world, address string }
 
-// join resolves all references.
-func (g *Graph) join() {
-	at := map[place][]int32{}
-	some := make([]string, len(g.resources)) // the world of each
+// index finds the resources of each place, and the world of each resource.
+func (g *Graph) index() (at map[place][]int32, some []string) {
+	at = map[place][]int32{}
+	some = make([]string, len(g.resources))
 	for i, r := range g.resources {
 		var address string
 		some[i], address = world(r)
@@ -121,6 +123,12 @@ func (g *Graph) join() {
 			}
 		}
 	}
+	return at, some
+}
+
+// join resolves all references.
+func (g *Graph) join() {
+	at, some := g.index()
 	g.out.start = make([]int32, len(g.resources)+1)
 	w := finder{g: g, at: at}
 	for i, r := range g.resources {

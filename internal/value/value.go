@@ -81,6 +81,23 @@ func differ(a, b plinth.Value) bool {
 
 func common(a, b string, has func(s, part string) bool) bool { return has(a, b) || has(b, a) }
 
+const (
+	maxParts    = 16  // of a text whose parts are kept: names and ARNs, not scripts
+	maxPartText = 512 // bytes of the known ones
+)
+
+// Parted gives an unknown text the parts that it is made of, unless it is long.
+func Parted(v plinth.Value, parts []plinth.Value) plinth.Value {
+	size := 0
+	for _, p := range parts {
+		size += len(p.Str())
+	}
+	if len(parts) < 2 || len(parts) > maxParts || size > maxPartText {
+		return v
+	}
+	return v.WithParts(parts)
+}
+
 // Ends returns what a text made of known and unknown parts surely begins and ends with.
 func Ends(parts []plinth.Value) (head, tail string) {
 	for _, p := range parts {

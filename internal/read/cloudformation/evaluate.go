@@ -248,11 +248,42 @@ func concatenated(parts []plinth.Value) plinth.Value {
 	}
 	head, _, _ := strings.Cut(text.String(), "\ue000")
 	tail := text.String()[strings.LastIndex(text.String(), "\ue001")+len("\ue001"):]
-	out := open(holes...).WithSensitive(secret).WithEnds(head, tail)
+	out := value.Parted(open(holes...).WithSensitive(secret).WithEnds(head, tail), scalars(parts))
 	if first := strings.TrimSpace(text.String()); strings.HasPrefix(first, "{") || strings.HasPrefix(first, "[") {
 		if doc, err := value.ParseJSON(first); err == nil {
 			out = out.WithDocument(withHoles(doc, holes))
 		}
+	}
+	return out
+}
+
+// split cuts a text with marks into what is known of it and the holes.
+func split(s string, holes []plinth.Value) []plinth.Value {
+	var out []plinth.Value
+	for {
+		head, rest, ok := strings.Cut(s, "\ue000")
+		if head != "" {
+			out = append(out, plinth.StringOf(head))
+		}
+		if !ok {
+			return out
+		}
+		num, behind, _ := strings.Cut(rest, "\ue001")
+		if i, err := strconv.Atoi(num); err == nil && i < len(holes) {
+			out = append(out, holes[i])
+		}
+		s = behind
+	}
+}
+
+// scalars turns known scalars into the texts that they are joined as.
+func scalars(parts []plinth.Value) []plinth.Value {
+	out := make([]plinth.Value, len(parts))
+	for i, p := range parts {
+		if s, ok := scalar(p); ok {
+			p = plinth.StringOf(s)
+		}
+		out[i] = p
 	}
 	return out
 }
@@ -274,7 +305,7 @@ func withHoles(v plinth.Value, holes []plinth.Value) plinth.Value {
 		if len(hit) > 0 {
 			head, _, _ := strings.Cut(v.Str(), "\ue000")
 			tail := v.Str()[strings.LastIndex(v.Str(), "\ue001")+len("\ue001"):]
-			return open(hit...).WithEnds(head, tail)
+			return value.Parted(open(hit...).WithEnds(head, tail), split(v.Str(), holes))
 		}
 	case plinth.List:
 		list := make([]plinth.Value, v.Len())

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -26,7 +27,7 @@ func (in *instance) context(b *block) plinth.Context {
 	for up := in; up != nil && c.Version == ""; up = up.parent {
 		c.Version = up.module.required[c.Provider]
 	}
-	c.Defaults = in.defaults(ref)
+	c.Defaults, c.Config, c.Settings = in.configuration(ref)
 	if in.terms == nil {
 		in.terms = map[string]*plinth.Context{}
 	}
@@ -34,22 +35,22 @@ func (in *instance) context(b *block) plinth.Context {
 	return *c
 }
 
-// defaults finds the provider configuration that a name stands for in this module, which may be that of a caller, and returns
-// its default tags or labels.
-func (in *instance) defaults(ref string) plinth.Value {
+// configuration finds the provider configuration that a name stands for in this module, which may be that of a caller, and returns
+// its default tags or labels, what the module that holds it calls it, and where it makes things.
+func (in *instance) configuration(ref string) (defaults plinth.Value, name string, settings plinth.Value) {
 	at := in
 	for {
 		if b := at.module.providers[ref]; b != nil {
-			return at.tags(b)
+			return at.tags(b), at.prefix + ref, at.settings(b)
 		}
 		if at.parent == nil {
-			return plinth.Value{}
+			return plinth.Value{}, ref, plinth.Value{}
 		}
 		if given := at.caller.block.attr("providers"); given != nil {
 			if outer, ok := passed(given.text, ref); ok {
 				ref = outer
 			} else if strings.Contains(ref, ".") {
-				return plinth.Value{}
+				return plinth.Value{}, at.prefix + ref, plinth.Value{}
 			}
 		}
 		at = at.parent
@@ -64,6 +65,30 @@ func passed(text, ref string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// settings evaluates where a provider block makes things. One account that is allowed, or the role that is assumed, names the
+// account.
+func (in *instance) settings(b *block) plinth.Value {
+	var fields []plinth.Field
+	if a := b.attr("region"); a != nil {
+		fields = append(fields, plinth.Field{Key: "region", Value: in.state.Term(a.value, scope{in: in}, nil)})
+	}
+	if a := b.attr("allowed_account_ids"); a != nil {
+		if v := in.state.Term(a.value, scope{in: in}, nil); v.Len() == 1 && v.Kind() == plinth.List {
+			fields = append(fields, plinth.Field{Key: "account", Value: v.List()[0]})
+		}
+	}
+	for _, n := range b.blocks {
+		if a := n.attr("role_arn"); n.kind == "assume_role" && n.dynamic == nil && a != nil && !told(fields, "account") {
+			fields = append(fields, plinth.Field{Key: "account", Value: in.state.Term(a.value, scope{in: in}, nil)})
+		}
+	}
+	return plinth.MapOf(fields)
+}
+
+func told(fields []plinth.Field, key string) bool {
+	return slices.ContainsFunc(fields, func(f plinth.Field) bool { return f.Key == key })
 }
 
 // tags evaluates default_tags or default_labels of a provider block.

@@ -54,21 +54,27 @@ func (f *Frame) text(n Node) plinth.Value {
 			holes = append(holes, e.hole)
 		}
 	}
-	v := function.Unknown(holes...).WithEnds(ends(p.list))
+	parts := p.values()
+	v := value.Parted(function.Unknown(holes...).WithEnds(ends(parts)), parts)
 	if doc, ok := document(p.list); ok {
 		return v.WithDocument(doc)
 	}
 	return v
 }
 
-// ends are the known texts before the first hole and after the last.
-func ends(list []piece) (head, tail string) {
-	parts := make([]plinth.Value, len(list))
-	for i, e := range list {
+// values are the parts of a template's text.
+func (p *pieces) values() []plinth.Value {
+	parts := make([]plinth.Value, len(p.list))
+	for i, e := range p.list {
 		if parts[i] = e.hole; !e.hole.IsUnknown() {
 			parts[i] = plinth.StringOf(e.text)
 		}
 	}
+	return parts
+}
+
+// ends are the known texts before the first hole and after the last.
+func ends(parts []plinth.Value) (head, tail string) {
 	head, tail = value.Ends(parts)
 	return head[:min(len(head), maxEnd)], tail[max(0, len(tail)-maxEnd):]
 }
@@ -266,14 +272,22 @@ func (d *holes) leaf(v plinth.Value) plinth.Value {
 	}
 	head, _, _ := strings.Cut(v.Str(), d.mark)
 	tail := v.Str()[strings.LastIndex(v.Str(), "\uE001")+len("\uE001"):]
-	return function.Unknown(in...).WithEnds(head, tail)
+	return value.Parted(function.Unknown(in...).WithEnds(head, tail), d.split(v.Str()))
 }
 
 // in returns the holes that stand in a text.
 func (d *holes) in(s string) []plinth.Value {
+	return slices.DeleteFunc(d.split(s), func(v plinth.Value) bool { return !v.IsUnknown() })
+}
+
+// split cuts a text into what is known of it and its holes.
+func (d *holes) split(s string) []plinth.Value {
 	var out []plinth.Value
 	for {
-		_, rest, ok := strings.Cut(s, d.mark)
+		head, rest, ok := strings.Cut(s, d.mark)
+		if head != "" {
+			out = append(out, plinth.StringOf(head))
+		}
 		if !ok {
 			return out
 		}
