@@ -52,15 +52,15 @@ const builtinRoles = `[
 var parseBuiltin = sync.OnceValues(func() (plinth.Value, error) { return value.ParseJSON(builtinRoles) })
 
 // builtin returns the roles that are there without any manifest; a manifest with the name of one replaces it.
-func builtin() map[key]*role {
-	out := map[key]*role{}
+func builtin() map[key]*Role {
+	out := map[key]*Role{}
 	list, err := parseBuiltin()
 	if err != nil {
 		return out // a test holds the text
 	}
 	for _, v := range list.List() {
 		name, _ := v.At("metadata", "name")
-		out[key{"", name.Str()}] = newRole(nil, v)
+		out[key{"", name.Str()}] = newRole(nil, "", name.Str(), v)
 	}
 	return out
 }

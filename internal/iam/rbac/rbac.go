@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	group     = "rbac.authorization.k8s.io"
-	maxNested = 16 // roles that are aggregated into others; Kubernetes' own chain has three
+	group         = "rbac.authorization.k8s.io"
+	accountPrefix = "system:serviceaccount:"
+	maxNested     = 16 // roles that are aggregated into others; Kubernetes' own chain has three
 )
 
 // Groups that the API server itself puts callers into.
@@ -33,7 +34,7 @@ type Identity struct {
 
 // ServiceAccount is the identity of the pods that run under a service account.
 func ServiceAccount(namespace, name string) Identity {
-	return Identity{Name: "system:serviceaccount:" + namespace + ":" + name, Groups: []string{ServiceAccounts, ServiceAccounts + ":" + namespace, Authenticated}}
+	return Identity{Name: accountPrefix + namespace + ":" + name, Groups: []string{ServiceAccounts, ServiceAccounts + ":" + namespace, Authenticated}}
 }
 
 // User is the identity of a signed-in user.
@@ -81,15 +82,19 @@ type Answer struct {
 
 // Authorizer knows the roles and bindings of one cluster. It is immutable and safe for concurrent use.
 type Authorizer struct {
-	roles    map[key]*role
+	roles    map[key]*Role
 	names    []string // of the cluster roles, sorted
 	bindings []binding
+	naming   map[Subject][]named // who is bound by what
 }
 
 type key struct{ namespace, name string } // namespace "" for a ClusterRole
 
-type role struct {
-	from   *plinth.Resource
+// Role is a Role or a ClusterRole.
+type Role struct {
+	Resource        *plinth.Resource // nil for one that every cluster has
+	Namespace, Name string           // Namespace is "" for a ClusterRole
+
 	labels plinth.Value
 	rules  []Rule
 	picks  []plinth.Value // label selectors of the roles that make up this one
@@ -105,19 +110,22 @@ type binding struct {
 }
 
 type subject struct {
-	kind, name string // User, Group or ServiceAccount, the last as system:serviceaccount:NS:NAME
-	open       iam.Formula
+	Subject // Kind is "" where it is not known
+	open    iam.Formula
+	at      plinth.Location
 }
+
+type named struct{ binding, subject int32 }
 
 // New reads the roles and bindings among the objects of a cluster; other objects are passed over.
 func New(objects []*plinth.Resource) *Authorizer {
-	a := &Authorizer{roles: builtin()}
+	a := &Authorizer{roles: builtin(), naming: map[Subject][]named{}}
 	for _, o := range objects {
 		switch o.Type {
 		case group + "/ClusterRole":
-			a.roles[key{"", objectName(o)}] = newRole(o, o.Props)
+			a.roles[key{"", objectName(o)}] = newRole(o, "", objectName(o), o.Props)
 		case group + "/Role":
-			a.roles[key{namespaceOf(o), objectName(o)}] = newRole(o, o.Props)
+			a.roles[key{namespaceOf(o), objectName(o)}] = newRole(o, namespaceOf(o), objectName(o), o.Props)
 		case group + "/ClusterRoleBinding":
 			a.bindings = append(a.bindings, newBinding(o, ""))
 		case group + "/RoleBinding":
@@ -130,6 +138,13 @@ func New(objects []*plinth.Resource) *Authorizer {
 		}
 	}
 	slices.Sort(a.names)
+	for i := range a.bindings {
+		for j, s := range a.bindings[i].subjects {
+			if s.Kind != "" {
+				a.naming[s.Subject] = append(a.naming[s.Subject], named{int32(i), int32(j)})
+			}
+		}
+	}
 	return a
 }
 
@@ -147,8 +162,8 @@ func namespaceOf(o *plinth.Resource) string {
 	return "default"
 }
 
-func newRole(from *plinth.Resource, props plinth.Value) *role {
-	r := &role{from: from}
+func newRole(from *plinth.Resource, namespace, name string, props plinth.Value) *Role {
+	r := &Role{Resource: from, Namespace: namespace, Name: name}
 	r.labels, _ = props.At("metadata", "labels")
 	rules, _ := props.Get("rules")
 	for _, v := range rules.List() {
@@ -188,17 +203,20 @@ func newSubject(v plinth.Value, namespace string) subject {
 	kind, _ := v.Get("kind")
 	name, _ := v.Get("name")
 	in, _ := v.Get("namespace")
-	s := subject{kind: kind.Str(), name: name.Str(), open: iam.Always()}
+	s := subject{Subject: Subject{kind.Str(), name.Str()}, open: iam.Always()}
+	if o := v.Origin(); o != nil {
+		s.at = o.At
+	}
 	for _, part := range []plinth.Value{v, kind, name, in} {
 		if part.IsUnknown() {
-			s.kind, s.open = "", s.open.And(iam.If(iam.Because(part.Why()...)))
+			s.Kind, s.open = "", s.open.And(iam.If(iam.Because(part.Why()...)))
 		}
 	}
-	if s.kind == "ServiceAccount" {
+	if s.Kind == "ServiceAccount" {
 		if in.Str() != "" {
 			namespace = in.Str()
 		}
-		s.name = "system:serviceaccount:" + namespace + ":" + s.name
+		s.Name = accountPrefix + namespace + ":" + s.Name
 	}
 	return s
 }
@@ -206,9 +224,9 @@ func newSubject(v plinth.Value, namespace string) subject {
 // is tells under which conditions the subject is the identity.
 func (s *subject) is(who *Identity) iam.Formula {
 	switch {
-	case s.kind == "" && !s.open.Always():
+	case s.Kind == "" && !s.open.Always():
 		return s.open
-	case s.kind == "Group" && slices.Contains(who.Groups, s.name), (s.kind == "User" || s.kind == "ServiceAccount") && s.name == who.Name:
+	case s.Kind == "Group" && slices.Contains(who.Groups, s.Name), (s.Kind == "User" || s.Kind == "ServiceAccount") && s.Name == who.Name:
 		return iam.Always()
 	}
 	return nil
@@ -219,11 +237,11 @@ func (a *Authorizer) Identities() []string {
 	var out []string
 	for _, b := range a.bindings {
 		for _, s := range b.subjects {
-			switch s.kind {
+			switch s.Kind {
 			case "Group":
-				out = append(out, "group:"+s.name)
+				out = append(out, "group:"+s.Name)
 			case "User", "ServiceAccount":
-				out = append(out, s.name)
+				out = append(out, s.Name)
 			}
 		}
 	}
@@ -251,15 +269,15 @@ func (a *Authorizer) Grants(who Identity) []Grant {
 		if r == nil {
 			continue
 		}
-		for _, rule := range a.rules(r, 0, map[*role]bool{}) {
-			out = append(out, Grant{Binding: b.from, Role: r.from, RoleName: b.role.name, Rule: rule, Namespace: b.namespace, When: named})
+		for _, rule := range a.rules(r, 0, map[*Role]bool{}) {
+			out = append(out, Grant{Binding: b.from, Role: r.Resource, RoleName: b.role.name, Rule: rule, Namespace: b.namespace, When: named})
 		}
 	}
 	return out
 }
 
 // rules are the rules of a role: its own, or those of the roles that it sums up, which replace them.
-func (a *Authorizer) rules(r *role, depth int, seen map[*role]bool) []Rule {
+func (a *Authorizer) rules(r *Role, depth int, seen map[*Role]bool) []Rule {
 	if !r.sums {
 		return r.rules
 	}

@@ -129,7 +129,7 @@ func TestBuiltinRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := New(nil)
-	if n := len(a.rules(a.roles[key{"", "admin"}], 0, map[*role]bool{})); n < 15 {
+	if n := len(a.rules(a.roles[key{"", "admin"}], 0, map[*Role]bool{})); n < 15 {
 		t.Errorf("admin has %d rules", n)
 	}
 }
