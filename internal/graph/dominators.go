@@ -1,0 +1,140 @@
+package graph
+
+import "slices"
+
+// Dominance says which nodes every walk from some starts to a node passes.
+//
+// It is found by the algorithm of Cooper, Harvey and Kennedy: A Simple, Fast Dominance Algorithm (2001).
+type Dominance struct {
+	number []uint32 // of each node in postorder, None where no walk leads
+	order  []uint32 // node by number
+	before []uint32 // number of the immediate dominator by number; len(order) is the origin, which stands before all starts
+}
+
+// Dominators looks at all walks from some of the given nodes that keep off the edges in skip and inside the nodes of only, where
+// that is not nil.
+func (c *CSR) Dominators(from []uint32, skip, only Set) *Dominance {
+	d := &Dominance{number: make([]uint32, c.n)}
+	for i := range d.number {
+		d.number[i] = None
+	}
+	d.walk(c, from, skip, only)
+	origin := uint32(len(d.order))
+	d.before = make([]uint32, origin+1)
+	for i := range d.before {
+		d.before[i] = None
+	}
+	d.before[origin] = origin
+	start := NewSet(c.n)
+	for _, v := range from {
+		start.Add(v)
+	}
+	for changed := true; changed; {
+		changed = false
+		for at := int(origin) - 1; at >= 0; at-- {
+			if best := d.nearest(c, d.order[at], start, skip); best != d.before[at] {
+				d.before[at], changed = best, true
+			}
+		}
+	}
+	return d
+}
+
+// nearest returns the number of the last node that all walks known so far to v share.
+func (d *Dominance) nearest(c *CSR, v uint32, start, skip Set) uint32 {
+	if start.Has(v) {
+		return uint32(len(d.order))
+	}
+	best := None
+	edges, ends := c.in.of(v)
+	for i, w := range ends {
+		n := d.number[w]
+		if n == None || d.before[n] == None || skip.Has(edges[i]) {
+			continue
+		}
+		if best == None {
+			best = n
+		} else {
+			best = d.meet(best, n)
+		}
+	}
+	return best
+}
+
+// meet returns the last common dominator of two nodes, all by number.
+func (d *Dominance) meet(a, b uint32) uint32 {
+	for a != b {
+		for a < b {
+			a = d.before[a]
+		}
+		for b < a {
+			b = d.before[b]
+		}
+	}
+	return a
+}
+
+// walk numbers the nodes that can be reached in postorder.
+func (d *Dominance) walk(c *CSR, from []uint32, skip, only Set) {
+	const open = None - 1
+	type frame struct{ node, next uint32 }
+	var stack []frame
+	enter := func(v uint32) {
+		if d.number[v] == None && (only == nil || only.Has(v)) {
+			d.number[v] = open
+			stack = append(stack, frame{node: v})
+		}
+	}
+	for _, v := range from {
+		enter(v)
+		for len(stack) > 0 {
+			f := &stack[len(stack)-1]
+			edges, ends := c.out.of(f.node)
+			if int(f.next) < len(ends) {
+				i := f.next
+				f.next++
+				if !skip.Has(edges[i]) {
+					enter(ends[i])
+				}
+				continue
+			}
+			d.number[f.node] = uint32(len(d.order))
+			d.order = append(d.order, f.node)
+			stack = stack[:len(stack)-1]
+		}
+	}
+}
+
+// Reached tells whether some walk leads to a node.
+func (d *Dominance) Reached(node uint32) bool { return d.number[node] != None }
+
+// Immediate returns the last node before the given one that every walk to it passes; None where there is none.
+func (d *Dominance) Immediate(node uint32) uint32 {
+	n := d.number[node]
+	if n == None || d.before[n] == uint32(len(d.order)) {
+		return None
+	}
+	return d.order[d.before[n]]
+}
+
+// Common returns the nodes that every walk to any of the given ones passes, in the order of the walks. A node that is the only one
+// reached is among them itself, as a start is that is the only one.
+func (d *Dominance) Common(to []uint32) []uint32 {
+	at, origin := None, uint32(len(d.order))
+	for _, v := range to {
+		n := d.number[v]
+		switch {
+		case n == None:
+		case at == None:
+			at = n
+		default:
+			at = d.meet(at, n)
+		}
+	}
+	var out []uint32
+	for ; at != None && at != origin; at = d.before[at] {
+		out = append(out, d.order[at])
+	}
+	slices.Reverse(out)
+	return out
+}
