@@ -41,6 +41,8 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/iam/rbac", "internal/iam", "formulas of conditions"},
 	{"internal/iam/google", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},
+	{"internal/iam/account", "internal/iam", "policies of principals and resources"},
+	{"internal/iam/account", "internal/graph", "accounts are made of resources"},
 }
 
 // owners are the modules that one room has adopted: only it, and rooms below it, may import them.

@@ -88,6 +88,35 @@ func (g *Grant) On(resource string) Formula {
 	return when
 }
 
+// Over tells under which conditions the grant holds for some of the resources that a pattern matches.
+func (g *Grant) Over(p Pattern) Formula {
+	if p.Plain() {
+		return g.On(string(p))
+	}
+	if !g.Touches(p) {
+		return nil
+	}
+	when := g.When
+	for i := range g.Unless {
+		when = when.And(g.Unless[i].over(p).Not())
+	}
+	return when
+}
+
+// over tells under which conditions the refusal concerns all resources that a pattern matches.
+func (r *Refusal) over(p Pattern) Formula {
+	var named Formula
+	for _, part := range r.Parts {
+		if part.Pattern.Covers(p) || r.Outside && part.Pattern.Overlaps(p) {
+			named = named.Or(part.When)
+		}
+	}
+	if r.Outside {
+		named = named.Not()
+	}
+	return r.When.And(named)
+}
+
 // Touches tells whether a resource that the pattern matches may be among the grant's.
 func (g *Grant) Touches(p Pattern) bool {
 	return !slices.ContainsFunc(g.All, func(have Pattern) bool { return !have.Overlaps(p) }) &&

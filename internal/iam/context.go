@@ -11,6 +11,7 @@ type Context struct {
 	entries []entry
 	open    bool
 	unknown []string // patterns in lower case of unknown keys; nil in an open context: all that are not in entries
+	closed  []string // beginnings in lower case of keys that are all in entries
 }
 
 type entry struct {
@@ -39,6 +40,16 @@ func OpenOnly(values map[string][]string, unknown []string) *Context {
 		c.unknown[i] = globOf(strings.ToLower(u))
 	}
 	return c
+}
+
+// Complete returns the same context, known to carry no other keys that begin with one of these texts: aws:PrincipalTag/.
+func (c *Context) Complete(prefixes ...string) *Context {
+	out := *c
+	out.closed = slices.Clone(c.closed)
+	for _, p := range prefixes {
+		out.closed = append(out.closed, strings.ToLower(p))
+	}
+	return &out
 }
 
 func newContext(values map[string][]string) *Context {
@@ -76,7 +87,7 @@ func (c *Context) lookup(key string) ([]string, presence) {
 			return e.values, present
 		}
 	}
-	if c.open && c.unknown == nil {
+	if c.open && c.unknown == nil && !slices.ContainsFunc(c.closed, func(p string) bool { return strings.HasPrefix(key, p) }) {
 		return nil, undecided
 	}
 	return nil, absent

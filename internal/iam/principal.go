@@ -83,7 +83,10 @@ func ParsePrincipal(s string) (Principal, bool) {
 
 func lastPart(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-func isAccount(s string) bool { return len(s) == 12 && number(s[:6]) >= 0 && number(s[6:]) >= 0 }
+// isAccount tells whether a text is the number of an account, or stands in braces for one that is not known.
+func isAccount(s string) bool {
+	return len(s) == 12 && number(s[:6]) >= 0 && number(s[6:]) >= 0 || strings.HasPrefix(s, "{account") && strings.HasSuffix(s, "}")
+}
 
 // naming says how a statement names the caller of a request. A higher one gives more.
 type naming uint8

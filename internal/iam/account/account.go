@@ -1,0 +1,191 @@
+// Package account knows the AWS accounts that resources declare: their principals and policies, and who may do what there.
+//
+// An Estate is made once from the resources of a target. Names and ARNs keep what is not known in braces:
+// arn:aws:iam::{account}:role/build-{var.stage}. Two texts with the same braces mean the same thing within one world (a Terraform root,
+// a template), and nothing that is only in braces is taken to match.
+package account
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/iam"
+)
+
+// unknownAccount and unknownRegion stand for the account and the region that nobody names.
+const (
+	unknownAccount = "{account}"
+	unknownRegion  = "{region}"
+)
+
+// Estate is what the resources of a target say about AWS accounts. It is not for concurrent use.
+type Estate struct {
+	g          *graph.Graph
+	services   *iam.Services
+	compiler   *iam.Compiler
+	worlds     map[setting]*where
+	principals []*Principal // users and roles, then groups, in the order of the resources
+	users      int          // how many of them are no groups
+	byResource map[plinth.ID]*Principal
+	byARN      map[string]*Principal
+	arns       map[int32]string
+	places     map[*plinth.Resource]int32
+	index      map[string][]int32 // resources with an ARN, by type
+	named      map[string][]int32 // resources by ARN without region and account
+	guards     map[int32]*Guard
+	holding    map[int32][]int32 // policies that other resources hold for one
+	managed    map[attached]*iam.Policy
+	can        map[asked][]iam.Grant
+	limits     map[string][]limit // organization policies by account
+	self       map[int32]bool     // resources whose ARN is being made
+	problems   []plinth.Problem
+}
+
+type asked struct {
+	who    *Principal
+	action string
+}
+
+// Principal is a user, a role or a group that resources declare.
+type Principal struct {
+	iam.Principal                  // of a group: kind User, with the group's ARN
+	ID            plinth.ID        // of the resource
+	Resource      *plinth.Resource // may be External
+	Group         bool
+	Groups        []*Principal // of a user
+	Memberships   []plinth.Value
+
+	at         int32
+	attached   []attachment // in the order of the resources
+	boundary   plinth.Value
+	trust      *iam.Policy
+	policies   *iam.Policies
+	closed     bool // the policies are made
+	membership map[*Principal]plinth.Value
+}
+
+// New makes the estate of a target's resources.
+func New(g *graph.Graph) (*Estate, error) {
+	services, err := iam.LoadServices()
+	if err != nil {
+		return nil, err
+	}
+	e := &Estate{
+		g: g, services: services, compiler: iam.NewCompiler(services), worlds: map[setting]*where{}, byResource: map[plinth.ID]*Principal{},
+		byARN: map[string]*Principal{}, arns: map[int32]string{}, places: map[*plinth.Resource]int32{}, index: map[string][]int32{}, named: map[string][]int32{}, guards: map[int32]*Guard{},
+		holding: map[int32][]int32{}, managed: map[attached]*iam.Policy{}, can: map[asked][]iam.Grant{}, self: map[int32]bool{},
+	}
+	for i, r := range g.Resources() {
+		e.places[r] = int32(i)
+	}
+	e.settle()
+	e.collect()
+	e.attach()
+	e.hold()
+	e.organize()
+	return e, nil
+}
+
+// Graph is what the estate was made from.
+func (e *Estate) Graph() *graph.Graph { return e.g }
+
+// Services are the facts about actions that the estate uses.
+func (e *Estate) Services() *iam.Services { return e.services }
+
+// Problems are the faults of the policies that were read so far, in the order in which they were read.
+func (e *Estate) Problems() []plinth.Problem { return e.problems }
+
+// Principals returns the users and roles in the order of the resources. The slice is not to be changed.
+func (e *Estate) Principals() []*Principal { return e.principals[:e.users] }
+
+// Groups returns the groups in the order of the resources. The slice is not to be changed.
+func (e *Estate) Groups() []*Principal { return e.principals[e.users:] }
+
+// Accounts returns the accounts of all resources, sorted: numbers, or names in braces.
+func (e *Estate) Accounts() []string {
+	var out []string
+	for _, w := range e.worlds {
+		if !slices.Contains(out, w.account) {
+			out = append(out, w.account)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Find returns the principal of a resource, an ARN or a resource's address; nil where there is none.
+func (e *Estate) Find(name string) *Principal {
+	if p := e.byResource[plinth.ID(name)]; p != nil {
+		return p
+	}
+	if p := e.byARN[name]; p != nil {
+		return p
+	}
+	for _, p := range e.principals {
+		if p.Resource.Decl != nil && p.Resource.Decl.Address == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Referred returns the principal that a value of a resource names: by reference, ARN or, within the account, by its plain name. It
+// is nil where the value names none that resources declare.
+func (e *Estate) Referred(r *plinth.Resource, v plinth.Value) *Principal {
+	i, ok := e.place(r)
+	if !ok {
+		return nil
+	}
+	return e.referred(i, v)
+}
+
+func (e *Estate) referred(i int32, v plinth.Value) *Principal {
+	for _, to := range e.g.Of(i, v) {
+		if p := e.byResource[e.g.Resources()[to].ID]; p != nil {
+			return p
+		}
+	}
+	text, ok := e.text(i, v)
+	if !ok {
+		return nil
+	}
+	if strings.HasPrefix(text, "arn:") {
+		return e.byARN[text]
+	}
+	account := e.account(i)
+	for _, p := range e.principals {
+		if p.Account == account && lastPart(p.ARN) == text && (!open(text) || e.sameWorld(i, p.at)) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (e *Estate) place(r *plinth.Resource) (int32, bool) {
+	i, ok := e.places[r]
+	return i, ok
+}
+
+func lastPart(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
+
+// open tells whether something of a text is not known, its account and region apart.
+func open(text string) bool {
+	for {
+		_, rest, ok := strings.Cut(text, "{")
+		if !ok {
+			return false
+		}
+		if !strings.HasPrefix(rest, "account") && !strings.HasPrefix(rest, "region}") {
+			return true
+		}
+		text = rest
+	}
+}
+
+// sameWorld tells whether braces mean the same to two resources.
+func (e *Estate) sameWorld(i, j int32) bool {
+	a, b := e.g.Resources()[i], e.g.Resources()[j]
+	return a.Project == b.Project && a.Root == b.Root
+}
