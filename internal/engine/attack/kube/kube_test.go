@@ -1,0 +1,126 @@
+package kube
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/read/kubernetes"
+)
+
+// heap gathers what is told.
+type heap struct {
+	resources []*plinth.Resource
+	nodes     map[plinth.ID]plinth.Node
+	relations []plinth.Relation
+	problems  []plinth.Problem
+}
+
+func (h *heap) Resource(r *plinth.Resource) { h.resources = append(h.resources, r) }
+func (h *heap) Problem(p plinth.Problem)    { h.problems = append(h.problems, p) }
+func (h *heap) Node(n plinth.Node)          { h.nodes[n.ID] = n }
+func (h *heap) Relation(r plinth.Relation)  { h.relations = append(h.relations, r) }
+func (h *heap) has(technique string) []string {
+	var out []string
+	for _, r := range h.relations {
+		if r.Technique == technique {
+			out = append(out, string(r.From)+" → "+string(r.To))
+		}
+	}
+	return out
+}
+
+// read makes resources of manifests.
+func read(t testing.TB, files map[string]string) []*plinth.Resource {
+	t.Helper()
+	p := &plinth.Project{FS: fstest.MapFS{}, Config: &plinth.Config{}}
+	for name, text := range files {
+		p.Files = append(p.Files, plinth.File{Path: name, Data: []byte(text)})
+	}
+	h := &heap{}
+	if err := kubernetes.New().Read(context.Background(), p, h); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range h.problems {
+		t.Errorf("%s:%d: %s", x.At.Path, x.At.Line, x.Text)
+	}
+	return h.resources
+}
+
+func relate(t testing.TB, resources []*plinth.Resource) *heap {
+	t.Helper()
+	h := &heap{nodes: map[plinth.ID]plinth.Node{}}
+	if err := Relate(context.Background(), &graph.Scene{Graph: graph.New(resources)}, h); err != nil {
+		t.Fatal(err)
+	}
+	known := map[plinth.ID]bool{plinth.Internet: true}
+	for _, r := range resources {
+		known[r.ID] = true
+	}
+	for id := range h.nodes {
+		known[id] = true
+	}
+	for _, r := range h.relations {
+		if !known[r.From] || !known[r.To] {
+			t.Errorf("%s: an end is told nowhere: %s → %s", r.Technique, r.From, r.To)
+		}
+		if len(r.Evidence) == 0 {
+			t.Errorf("%s: %s → %s has no evidence", r.Technique, r.From, r.To)
+		}
+		for _, e := range r.Evidence {
+			if e.At.Path == "" || e.At.Line == 0 || e.Note == "" {
+				t.Errorf("%s: %s → %s: evidence without a place: %+v", r.Technique, r.From, r.To, e)
+			}
+		}
+	}
+	return h
+}
+
+// TestEdges runs the examples of all edges.
+func TestEdges(t *testing.T) {
+	b, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.edges) < 20 {
+		t.Fatalf("%d edges", len(b.edges))
+	}
+	for _, e := range b.edges {
+		t.Run(e.id, func(t *testing.T) {
+			if e.title == "" || e.positive == "" || e.negative == "" || e.kind == "" {
+				t.Fatal("an edge has a title, a kind, and an example of each sort")
+			}
+			if got := relate(t, read(t, map[string]string{"p.yaml": e.positive})).from(e.id); len(got) == 0 {
+				t.Error("the positive example lacks the relation")
+			}
+			if got := relate(t, read(t, map[string]string{"n.yaml": e.negative})).from(e.id); len(got) > 0 {
+				t.Errorf("the negative example has %s", strings.Join(got, ", "))
+			}
+		})
+	}
+}
+
+// from are the relations of a technique that begin at a subject or a container, not at a node that stands for many.
+func (h *heap) from(technique string) []string {
+	return slices.DeleteFunc(h.has(technique), func(s string) bool {
+		return strings.HasPrefix(s, "k8s::new-pod:") || strings.HasPrefix(s, "k8s::admin ") || strings.HasPrefix(s, "k8s::node:")
+	})
+}
+
+func corpus(t testing.TB, name string) string {
+	dir := os.Getenv("PLINTH_CORPORA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "..", "..", "shared", "corpora")
+	}
+	dir = filepath.Join(dir, name)
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("the corpus is not here: set PLINTH_CORPORA")
+	}
+	return dir
+}
