@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -55,7 +56,10 @@ type Run struct {
 	Engines  []Engine
 	Progress Progress            // may be nil
 	Modules  plinth.ModuleSource // nil: no remote module is fetched
-	Today    string              // YYYY-MM-DD: suppressions that ended before do not count
+	// Draw draws the security graph from what was read and found; nil: nobody asks for it. Outside are findings of other tools.
+	Draw    func(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*graph.Map, error)
+	Outside []plinth.Finding
+	Today   string // YYYY-MM-DD: suppressions that ended before do not count
 	// Lean lets go of the resources' values once the engines are done: nobody will ask for them.
 	Lean bool
 }
@@ -66,6 +70,7 @@ type Result struct {
 	Files     Files
 	Resources []*plinth.Resource
 	Graph     *graph.Graph
+	Map       *graph.Map // nil where nobody drew it
 	Findings  []plinth.Finding
 	Problems  []plinth.Problem
 	Engines   map[string]plinth.Coverage
@@ -112,6 +117,9 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	res.Findings = verdict.Sort(within(t, c.findings()))
 	if !r.Config.IgnoreRepo {
 		verdict.Suppress(res.Findings, r.reading(t), r.Today, c.Problem)
+	}
+	if err := r.draw(ctx, t, list, c, res); err != nil {
+		return nil, err
 	}
 	res.Problems = sortProblems(c.problems)
 	if r.Lean {
@@ -338,6 +346,23 @@ func (r *Run) check(ctx context.Context, res *Result, c *collector) error {
 		}
 	}
 	return nil
+}
+
+// draw draws the security graph.
+func (r *Run) draw(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) error {
+	if r.Draw == nil {
+		return nil
+	}
+	s := &graph.Scene{Graph: res.Graph, Findings: res.Findings, Read: r.reading(t)}
+	if len(r.Outside) > 0 {
+		s.Findings = slices.Concat(res.Findings, r.Outside)
+	}
+	for _, f := range list.Files {
+		s.Files = append(s.Files, f.Path)
+	}
+	var err error
+	r.guard(c, plinth.Location{}, "graph", func() { res.Map, err = r.Draw(ctx, s, c.Problem) })
+	return err
 }
 
 // guard turns a panic of a room into a problem, so that the rest of the run goes on.

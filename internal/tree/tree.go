@@ -287,6 +287,12 @@ func candidate(p string) (int64, bool) {
 // Read reads one file.
 func (t *Tree) Read(p string) ([]byte, error) { return t.ReadInto(p, nil) }
 
+// Has tells whether the target has a file of this path.
+func (t *Tree) Has(p string) bool {
+	info, err := fs.Stat(t.FS, p)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // ReadInto reads one file into buf, or into a larger buffer where it is too small for the file and one byte more.
 func (t *Tree) ReadInto(p string, buf []byte) ([]byte, error) {
 	f, err := t.FS.Open(p)

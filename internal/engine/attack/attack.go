@@ -1,0 +1,39 @@
+// Package attack draws the security graph of a target: it tells a node for every resource, and asks each part of the engine for
+// the relations that it can prove.
+package attack
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/bind"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/iam/account"
+)
+
+// Name is the engine's name in reports and on the command line.
+const Name = "attack"
+
+// Draw returns the security graph of a scene. What could not be understood is told to problem; the error is that of ctx, or one of
+// the binary's own facts.
+func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*graph.Map, error) {
+	to := graph.NewBuilder(problem)
+	to.Node(plinth.Node{ID: plinth.Internet, Type: plinth.TypeInternet, Name: "internet", Address: "internet"})
+	for _, r := range s.Resources() {
+		to.Node(plinth.Node{ID: r.ID, Type: r.Type, Name: r.Name, Address: r.Decl.Address, At: r.Decl.Header, Resource: r})
+	}
+	estate, err := account.New(s.Graph)
+	if err != nil {
+		return nil, fmt.Errorf("read the facts about AWS: %w", err)
+	}
+	for _, relate := range []func(context.Context, *graph.Scene, *account.Estate, graph.Sink) error{bind.Relate} {
+		if err := relate(ctx, s, estate, to); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range estate.Problems() {
+		problem(p)
+	}
+	return to.Build(), nil
+}
