@@ -16,6 +16,7 @@ type Map struct {
 	walked    *CSR
 	all       func() *CSR
 	finder    func() *directory
+	places    func() *places
 }
 
 func (m *Map) index() {
@@ -27,6 +28,7 @@ func (m *Map) index() {
 	}
 	m.walked = NewCSR(len(m.nodes), m.from, m.to, still)
 	m.all = sync.OnceValue(func() *CSR { return NewCSR(len(m.nodes), m.from, m.to, nil) })
+	m.places = sync.OnceValue(func() *places { return newPlaces(m) })
 	m.finder = sync.OnceValue(func() *directory { return newDirectory(m) })
 }
 

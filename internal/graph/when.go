@@ -59,20 +59,9 @@ func shorten(c plinth.Condition) plinth.Condition {
 	slices.SortFunc(c, func(a, b []string) int { return cmp.Or(cmp.Compare(len(a), len(b)), slices.Compare(a, b)) })
 	out := c[:0]
 	for _, term := range c {
-		if !slices.ContainsFunc(out, func(less []string) bool { return within(less, term) }) {
+		if !slices.ContainsFunc(out, func(less []string) bool { return subset(less, term) }) {
 			out = append(out, term)
 		}
 	}
 	return slices.Clip(out[:min(len(out), maxTerms)])
-}
-
-// within tells whether all words of less, sorted, are among those of more, sorted.
-func within(less, more []string) bool {
-	i := 0
-	for _, w := range more {
-		if i < len(less) && less[i] == w {
-			i++
-		}
-	}
-	return i == len(less)
 }
