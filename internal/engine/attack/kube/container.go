@@ -70,6 +70,12 @@ func (c *cluster) escapes(l *workload, x *container) {
 					when = m.writable
 				}
 				p.add(when, step(l.resource, m.seen, costSetting, "container "+x.name+" mounts it"))
+				if w.when != "" {
+					p.when = p.when.And(iam.If(iam.Fact(w.when)))
+				}
+				if !w.root && maybeRoot(get(x.value, "securityContext", "runAsUser"), get(x.value, "securityContext", "runAsNonRoot"), get(l.spec, "securityContext")).Never() {
+					p.when = p.when.And(iam.If(iam.Fact(m.path + " of the node is open to the user of container " + x.name)))
+				}
 				if p.when.Never() {
 					continue
 				}
@@ -88,9 +94,6 @@ func (c *cluster) targetOf(w *way) plinth.ID {
 }
 
 func (c *cluster) escape(l *workload, x *container, e *edge, w *way, p proof) {
-	if w.when != "" {
-		p.when = p.when.And(iam.If(iam.Fact(w.when)))
-	}
 	if len(p.steps) == 0 {
 		return
 	}

@@ -22,7 +22,7 @@ import (
 
 // Limits.
 const (
-	maxDirect    = 256     // targets of one right that a subject leads to without a node in between
+	maxDirect    = 100     // targets of one right that a subject leads to without a node in between
 	maxWays      = 64      // combinations of rules that are tried for one way of a technique
 	maxRelations = 2000000 // of one cluster: beyond it the answer is of no use to anybody
 	maxSiblings  = 64      // containers of one pod that are told to see each other
@@ -92,6 +92,8 @@ type cluster struct {
 	volumes    plinth.ID // whoever reads the volumes of pods on a node
 	adminProof *plinth.Step
 	relations  int
+	said       []said
+	waiting    map[saidKey]int // which of said
 }
 
 // account is a service account, declared or not.
@@ -108,7 +110,7 @@ func newCluster(project string, b *book, objects []*plinth.Resource, to graph.Si
 	c := &cluster{
 		book: b, name: project, to: to, objects: objects, auth: rbac.New(objects), spaces: map[string]*plinth.Resource{}, mentioned: map[string]plinth.Location{},
 		accounts: map[name]*account{}, keys: map[name][]string{}, bySubject: map[rbac.Subject]*subject{}, inRole: map[*rbac.Role][]hit{},
-		targets: map[targetKind]*targets{}, bound: map[plinth.ID]bool{}, fans: map[plinth.ID]bool{}, volumes: plinth.ID("k8s:" + project + ":node-volumes"),
+		targets: map[targetKind]*targets{}, bound: map[plinth.ID]bool{}, fans: map[plinth.ID]bool{}, waiting: map[saidKey]int{}, volumes: plinth.ID("k8s:" + project + ":node-volumes"),
 	}
 	for _, r := range objects {
 		switch {

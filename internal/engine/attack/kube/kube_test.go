@@ -2,7 +2,9 @@ package kube
 
 import (
 	"context"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,8 +41,13 @@ func (h *heap) has(technique string) []string {
 // read makes resources of manifests.
 func read(t testing.TB, files map[string]string) []*plinth.Resource {
 	t.Helper()
-	p := &plinth.Project{FS: fstest.MapFS{}, Config: &plinth.Config{}}
-	for name, text := range files {
+	fsys := fstest.MapFS{}
+	p := &plinth.Project{FS: fsys, Config: &plinth.Config{}}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		text := files[name]
+		if fsys[name] = &fstest.MapFile{Data: []byte(text)}; path.Base(name) == "Chart.yaml" {
+			continue
+		}
 		p.Files = append(p.Files, plinth.File{Path: name, Data: []byte(text)})
 	}
 	h := &heap{}
@@ -124,3 +131,10 @@ func corpus(t testing.TB, name string) string {
 	}
 	return dir
 }
+
+// counter counts what is told.
+type counter struct{ nodes, relations int }
+
+func (c *counter) Node(plinth.Node)         { c.nodes++ }
+func (c *counter) Relation(plinth.Relation) { c.relations++ }
+func (c *counter) Problem(plinth.Problem)   {}

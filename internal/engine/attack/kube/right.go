@@ -2,6 +2,7 @@ package kube
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type claim struct {
 	names   iam.Texts // of the objects; empty: all
 	when    iam.Formula
 	steps   []plinth.Step
+	key     string // the places of the steps
 }
 
 // try tells a technique by one way, for each combination of rules that gives its rights.
@@ -64,11 +66,7 @@ func join(s *subject, e *edge, w *way, combo []hitAt) (*claim, bool) {
 		if k.when = k.when.And(h.when); k.when.Never() {
 			return nil, false
 		}
-		for _, p := range h.steps {
-			if !slices.Contains(k.steps, p) {
-				k.steps = append(k.steps, p)
-			}
-		}
+		k.steps = appendSteps(k.steps, h.steps)
 	}
 	last := combo[len(combo)-1]
 	k.names = last.rule.Names
@@ -85,6 +83,20 @@ func join(s *subject, e *edge, w *way, combo []hitAt) (*claim, bool) {
 		k.when = k.when.And(iam.If(iam.Fact(w.when)))
 	}
 	return k, true
+}
+
+// appendSteps adds what is not there yet: what two steps say of one place becomes one step.
+func appendSteps(to, more []plinth.Step) []plinth.Step {
+	for _, p := range more {
+		i := slices.IndexFunc(to, func(s plinth.Step) bool { return s.At == p.At })
+		switch {
+		case i < 0:
+			to = append(to, p)
+		case to[i].Note != p.Note:
+			to[i].Note += "; " + p.Note
+		}
+	}
+	return to
 }
 
 // lead tells the relations of a claim.
@@ -111,15 +123,64 @@ func (c *cluster) lead(k *claim) {
 	}
 }
 
+// said is a relation that waits for other rights that the same places give.
+type said struct {
+	plinth.Relation
+	when iam.Formula
+}
+
+// say notes a relation. Where the same rules give it by another right as well, it is one relation with both.
 func (c *cluster) say(k *claim, to plinth.ID, when iam.Formula) {
 	if when.Never() || to == k.subject.id && k.way.to != toTokens {
 		return
 	}
-	rights := make([]string, len(k.way.rights))
-	for i, r := range k.way.rights {
-		rights[i] = r.text
+	if k.key == "" {
+		k.key = placesOf(k.steps)
 	}
-	c.tell(plinth.Relation{From: k.subject.id, To: to, Kind: k.edge.kind, Technique: k.edge.id, Permissions: rights, When: condition(when), Evidence: k.steps})
+	key := saidKey{to, k.key}
+	i, ok := c.waiting[key]
+	if !ok {
+		i = len(c.said)
+		c.waiting[key] = i
+		c.said = append(c.said, said{Relation: plinth.Relation{From: k.subject.id, To: to, Kind: k.edge.kind, Technique: k.edge.id, Evidence: k.steps}})
+	}
+	r := &c.said[i]
+	switch {
+	case r.when.Always() && !when.Always():
+		return
+	case when.Always() && !r.when.Always():
+		r.Permissions, r.Evidence = nil, k.steps
+	}
+	r.when = r.when.Or(when)
+	for _, w := range k.way.rights {
+		if !slices.Contains(r.Permissions, w.text) {
+			r.Permissions = append(r.Permissions[:len(r.Permissions):len(r.Permissions)], w.text)
+		}
+	}
+}
+
+type saidKey struct {
+	to    plinth.ID
+	proof string
+}
+
+func placesOf(steps []plinth.Step) string {
+	var b strings.Builder
+	for _, s := range steps {
+		fmt.Fprintf(&b, "%s:%d:%d ", s.At.Path, s.At.Line, s.At.Col)
+	}
+	return b.String()
+}
+
+// flush tells the relations of one technique of one subject.
+func (c *cluster) flush() {
+	for i := range c.said {
+		r := &c.said[i]
+		r.When = condition(r.when)
+		c.tell(r.Relation)
+	}
+	c.said = c.said[:0]
+	clear(c.waiting)
 }
 
 func (c *cluster) sayNamed(k *claim, to plinth.ID, of string) {
@@ -160,6 +221,8 @@ func (c *cluster) leadToRoles(k *claim) {
 	for _, r := range c.auth.Roles() {
 		in := k.scope
 		switch {
+		case k.subject.role && wide && r.Name != clusterAdmin, k.subject.role && k.subject.bounds[0].role.Name == clusterAdmin && wide:
+			continue // whoever gives himself a role that gives roles needs no more than the widest
 		case (k.way.to == toRoles) != (r.Namespace != ""), k.way.to == toClusterRoles && !k.scope.cluster:
 			continue
 		case k.way.to == toRoles && !k.scope.in(r.Namespace):

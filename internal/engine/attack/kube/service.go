@@ -84,6 +84,7 @@ func (c *cluster) tellAdmin() {
 			steps: []plinth.Step{*c.adminProof},
 		}
 		c.leadToObjects(k)
+		c.flush()
 	}
 	for _, x := range c.subjects {
 		if x.account {

@@ -289,6 +289,7 @@ func (c *cluster) judge(s *subject) {
 			for j := range e.ways {
 				c.try(s, e, &e.ways[j])
 			}
+			c.flush()
 		}
 	}
 }
