@@ -45,7 +45,8 @@ func read(t testing.TB, files map[string]string) []*plinth.Resource {
 	p := &plinth.Project{FS: fsys, Config: &plinth.Config{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		text := files[name]
-		if fsys[name] = &fstest.MapFile{Data: []byte(text)}; path.Base(name) == "Chart.yaml" {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+		if path.Base(name) == "Chart.yaml" {
 			continue
 		}
 		p.Files = append(p.Files, plinth.File{Path: name, Data: []byte(text)})
