@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
@@ -51,7 +52,14 @@ func Engines(set *rule.Set, audits []*pipeline.Audit, secrets *secret.Set, c *pl
 }
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
-func EngineNames() []string { return []string{misconfig.Name, pipeline.Name, secret.Name} }
+func EngineNames() []string {
+	return []string{attack.Name, misconfig.Name, pipeline.Name, secret.Name}
+}
+
+// Draws tells whether the names ask for the security graph, which attack.Draw draws.
+func Draws(only, skip []string) bool {
+	return (len(only) == 0 || slices.Contains(only, attack.Name)) && !slices.Contains(skip, attack.Name)
+}
 
 // Audits returns the audits of pipelines that the names ask for; without names there are none, as of secrets.
 func Audits(only, skip []string) ([]*pipeline.Audit, error) {

@@ -12,10 +12,9 @@ const maxImport = 512 << 20 // bytes of a report of another tool: it is held in 
 
 const importHelp = "what other tools found, as weaknesses of the graph: SARIF, or CycloneDX with its vulnerabilities and VEX analyses; may be given several times"
 
-// readImports reads the reports of other tools about a target.
-func readImports(files []string, t *tree.Tree) ([]plinth.Finding, []plinth.Problem, error) {
+// readImports reads the reports of other tools about a target. It adds what was left out to the problems.
+func readImports(files []string, t *tree.Tree, problems []plinth.Problem) ([]plinth.Finding, []plinth.Problem, error) {
 	var findings []plinth.Finding
-	var problems []plinth.Problem
 	for _, name := range files {
 		info, err := os.Stat(name)
 		if err == nil && info.Size() > maxImport {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/report"
@@ -38,6 +39,7 @@ type scanFlags struct {
 	wide       bool
 	timeout    time.Duration
 	staged     bool
+	imports    []string
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -66,6 +68,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no summary on standard error")
 	fl.BoolVarP(&f.wide, "verbose", "v", false, "every place, every excerpt, and advice (severity info)")
 	fl.BoolVar(&f.staged, "staged", false, "look at what is staged for the next commit only, for a pre-commit hook")
+	fl.StringArrayVar(&f.imports, "import", nil, importHelp)
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd
@@ -197,7 +200,16 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		}
 		list := all.Engines(set, audits, secrets, c)
 		problems := known.know(list, t, c)
-		run := &scan.Run{Config: c, Readers: readers(set, audits, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly), Lean: !f.wantsResources(), Modules: d.source(c)}
+		run := &scan.Run{
+			Config: c, Readers: readers(set, audits, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
+			Lean: !f.wants("resources"), Modules: d.source(c),
+		}
+		if f.wants("graph") {
+			run.Draw = attack.Draw
+		}
+		if run.Outside, problems, err = readImports(f.imports, t, problems); err != nil {
+			return nil, err
+		}
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -256,6 +268,9 @@ func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result,
 		rep.Problems = append(rep.Problems, report.Problem{Target: t.Name, Problem: x})
 	}
 	rep.Resources = append(rep.Resources, res.Resources...)
+	if res.Map != nil {
+		rep.Graphs = append(rep.Graphs, report.Graph{Target: t.Name, Map: res.Map})
+	}
 	for name, cov := range res.Engines {
 		e := engines[name]
 		engines[name] = report.Engine{Name: name, Rules: max(e.Rules, cov.Rules), Resources: e.Resources + cov.Resources}
@@ -305,28 +320,33 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	return set, secrets.Select(c.Only, c.Skip), err
 }
 
-// wantsResources tells whether some output shows the resources themselves.
-func (f *scanFlags) wantsResources() bool {
-	return slices.ContainsFunc(f.outputs, func(o string) bool { return strings.HasPrefix(o, "resources") })
+// wants tells whether an output of this format was asked for.
+func (f *scanFlags) wants(format string) bool {
+	return slices.ContainsFunc(f.outputs, func(o string) bool { name, _, _ := strings.Cut(o, "="); return name == format })
 }
 
 // readers are those that the engines need: none, where nothing is asked of resources.
 func readers(set *rule.Set, audits []*pipeline.Audit, f *scanFlags) []plinth.Reader {
 	var out []plinth.Reader
-	if set.Len() > 0 || f.wantsResources() {
+	if set.Len() > 0 || f.wants("resources") || f.wants("graph") {
 		out = all.Readers()
 	}
-	if len(audits) > 0 {
+	if len(audits) > 0 || f.wants("graph") {
 		out = append(out, all.PipelineReaders()...)
 	}
 	return out
+}
+
+// colored tells whether standard output gets colours.
+func colored(s Streams, choice string) bool {
+	return choice == "always" || choice == "auto" && terminal(s.Out) && lookup(s.Env, "NO_COLOR") == "" && lookup(s.Env, "TERM") != "dumb"
 }
 
 func write(s Streams, f *scanFlags, outs []output, rep *report.Report) error {
 	for _, o := range outs {
 		opt := report.Options{Width: width(s), Wide: f.wide}
 		if o.file == "" {
-			opt.Color = f.color == "always" || f.color == "auto" && terminal(s.Out) && lookup(s.Env, "NO_COLOR") == "" && lookup(s.Env, "TERM") != "dumb"
+			opt.Color = colored(s, f.color)
 			if err := o.format.Write(s.Out, rep, opt); err != nil {
 				return fmt.Errorf("write %s: %w", o.format.Name, err)
 			}

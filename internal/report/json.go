@@ -12,14 +12,16 @@ import (
 )
 
 type jsonReport struct {
-	Schema   string        `json:"schema"`
-	Version  string        `json:"version"`
-	Targets  []jsonTarget  `json:"targets"`
-	Findings jsonHole      `json:"findings"`
-	Paths    []any         `json:"paths"`
-	Problems []jsonProblem `json:"problems"`
-	Coverage jsonCoverage  `json:"coverage"`
-	Summary  jsonSummary   `json:"summary"`
+	Schema   string              `json:"schema"`
+	Version  string              `json:"version"`
+	Targets  []jsonTarget        `json:"targets"`
+	Findings jsonHole            `json:"findings"`
+	Paths    []any               `json:"paths"`
+	Answers  []jsonAnswer        `json:"answers,omitempty"`
+	Nodes    map[string]jsonNode `json:"nodes,omitempty"`
+	Problems []jsonProblem       `json:"problems"`
+	Coverage jsonCoverage        `json:"coverage"`
+	Summary  jsonSummary         `json:"summary"`
 }
 
 type jsonTarget struct {
@@ -133,10 +135,12 @@ func some(list []string) []string {
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	s := r.Summary()
 	out := jsonReport{
-		Schema: "plinth.report/1", Version: r.Version, Targets: []jsonTarget{}, Paths: []any{},
+		Schema: "plinth.report/1", Version: r.Version, Targets: []jsonTarget{},
 		Problems: problems(r.Problems), Coverage: jsonCoverage{Engines: []jsonEngine{}},
 		Summary: jsonSummary{Fail: map[string]int{}, Unknown: s.Unknown, Suppressed: s.Suppressed},
 	}
+	out.Paths, out.Nodes, out.Answers = pathsJSON(r.Answers)
+	out.Summary.Paths = len(out.Paths)
 	for sev := plinth.Low; sev <= plinth.Critical; sev++ {
 		out.Summary.Fail[sev.String()] = s.Fail[sev]
 	}
@@ -175,8 +179,7 @@ func (jsonHole) MarshalJSON() ([]byte, error) { return []byte(`"` + hole + `"`),
 
 func writeFindings(b *bufio.Writer, list []Finding) error {
 	var one bytes.Buffer
-	e := json.NewEncoder(&one)
-	e.SetEscapeHTML(false)
+	e := compact(&one)
 	e.SetIndent("  ", " ")
 	for i := range list {
 		one.Reset()
@@ -195,9 +198,14 @@ func writeFindings(b *bufio.Writer, list []Finding) error {
 	return nil
 }
 
-func encode(w io.Writer, v any) error {
+func compact(w io.Writer) *json.Encoder {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
+	return e
+}
+
+func encode(w io.Writer, v any) error {
+	e := compact(w)
 	e.SetIndent("", " ")
 	return e.Encode(v)
 }

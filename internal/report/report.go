@@ -16,6 +16,8 @@ type Report struct {
 	Problems  []Problem
 	Resources []*plinth.Resource
 	Engines   []Engine
+	Graphs    []Graph  // of the targets for which one was drawn
+	Answers   []Answer // to questions for attack paths
 	FailOn    plinth.Severity
 	NoGate    bool // --fail-on none
 	Exit      int  // the exit code that the run will have
@@ -107,6 +109,7 @@ type Format struct {
 // Formats are all formats, by name.
 func Formats() []Format {
 	return []Format{
+		{"graph", "the security graph as JSON: nodes and relations with their proofs (schema plinth.graph/1)", writeGraph},
 		{"json", "the report as JSON, a contract (schema plinth.report/1)", writeJSON},
 		{"resources", "what was understood of the code, as JSON (schema plinth.resources/1)", writeResources},
 		{"sarif", "SARIF 2.1.0 for code scanning services", writeSARIF},

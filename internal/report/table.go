@@ -100,6 +100,7 @@ func writeTable(w io.Writer, r *Report, opt Options) error {
 	for _, g := range groups(r.Findings, opt.Wide) {
 		t.group(g)
 	}
+	t.paths()
 	t.unknowns()
 	t.problems()
 	t.summary()

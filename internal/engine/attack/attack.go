@@ -8,6 +8,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
+	"github.com/plinthsec/plinth/internal/engine/attack/kube"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam/account"
 )
@@ -27,13 +28,31 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	if err != nil {
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
 	}
-	for _, relate := range []func(context.Context, *graph.Scene, *account.Estate, graph.Sink) error{bind.Relate} {
-		if err := relate(ctx, s, estate, to); err != nil {
-			return nil, err
-		}
+	if err := kube.Relate(ctx, s, to); err != nil {
+		return nil, err
+	}
+	if err := bind.Relate(ctx, s, estate, to); err != nil {
+		return nil, err
 	}
 	for _, p := range estate.Problems() {
 		problem(p)
 	}
 	return to.Build(), nil
+}
+
+// starts are the types of nodes that somebody may hold: the principals of clouds and clusters.
+var starts = map[string]bool{
+	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
+	plinth.TypeInternet: true, plinth.TypeAnyPrincipal: true, plinth.TypeIdentityToken: true,
+}
+
+// Principals returns the principals of a graph, ascending.
+func Principals(m *graph.Map) []uint32 {
+	var out []uint32
+	for i := range m.Nodes() {
+		if starts[m.Nodes()[i].Type] {
+			out = append(out, uint32(i))
+		}
+	}
+	return out
 }
