@@ -220,6 +220,12 @@ func (f *Finding) all(of func(*Rule) []string) []string {
 	return out
 }
 
+// Priority says how urgent a finding is among all.
+type Priority struct {
+	Score   int // 0 to 100
+	Reasons []string
+}
+
 // Coverage says how much an engine looked at.
 type Coverage struct {
 	Rules     int // rules that found a resource to judge

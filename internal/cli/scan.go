@@ -19,6 +19,7 @@ import (
 	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
+	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
@@ -200,11 +201,12 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		}
 		list := all.Engines(set, audits, secrets, c)
 		problems := known.know(list, t, c)
+		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
 		run := &scan.Run{
-			Config: c, Readers: readers(set, audits, f), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
+			Config: c, Readers: readers(set.Len() > 0 || draws || f.wants("resources"), len(audits) > 0 || draws), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 			Lean: !f.wants("resources"), Modules: d.source(c),
 		}
-		if f.wants("graph") {
+		if draws {
 			run.Draw = attack.Draw
 		}
 		if run.Outside, problems, err = readImports(f.imports, t, problems); err != nil {
@@ -229,12 +231,31 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			rep.FailOn, rep.NoGate = c.FailOn, c.FailOnNothing
 		}
 	}
+	asked(rep)
 	for _, name := range all.EngineNames() {
 		if e, ok := engines[name]; ok {
 			rep.Engines = append(rep.Engines, e)
 		}
 	}
 	return rep, nil
+}
+
+// asked answers for every graph how somebody on the internet becomes an administrator or gets at classified data, and ranks the
+// findings by that.
+func asked(rep *report.Report) {
+	if len(rep.Graphs) == 0 {
+		return
+	}
+	rank := verdict.NewRanking()
+	first := 1
+	for _, g := range rep.Graphs {
+		a := report.Answer{Graph: g, From: "internet", To: "admin or data", First: first}
+		a.Answer = g.Answer(graph.Question{From: g.Find("internet"), To: slices.Concat(g.Find("admin"), g.Find("data")), Limit: 1})
+		first += len(a.Paths)
+		rank.Add(g.Map, &a.Answer, a.Name)
+		rep.Answers = append(rep.Answers, a)
+	}
+	rep.Priority = rank.Of
 }
 
 // partial is the result of a run that ran out of time.
@@ -325,13 +346,13 @@ func (f *scanFlags) wants(format string) bool {
 	return slices.ContainsFunc(f.outputs, func(o string) bool { name, _, _ := strings.Cut(o, "="); return name == format })
 }
 
-// readers are those that the engines need: none, where nothing is asked of resources.
-func readers(set *rule.Set, audits []*pipeline.Audit, f *scanFlags) []plinth.Reader {
+// readers are those that somebody needs: none, where nothing is asked of resources.
+func readers(resources, pipelines bool) []plinth.Reader {
 	var out []plinth.Reader
-	if set.Len() > 0 || f.wants("resources") || f.wants("graph") {
+	if resources {
 		out = all.Readers()
 	}
-	if len(audits) > 0 || f.wants("graph") {
+	if pipelines {
 		out = append(out, all.PipelineReaders()...)
 	}
 	return out

@@ -163,7 +163,7 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 	head, tail, _ := strings.Cut(frame.String(), `"findings": "`+hole+`"`)
 	b := bufio.NewWriter(w)
 	b.WriteString(head + `"findings": [`)
-	if err := writeFindings(b, r.Findings); err != nil {
+	if err := writeFindings(b, r); err != nil {
 		return err
 	}
 	b.WriteString("]" + tail)
@@ -177,13 +177,14 @@ type jsonHole struct{}
 
 func (jsonHole) MarshalJSON() ([]byte, error) { return []byte(`"` + hole + `"`), nil }
 
-func writeFindings(b *bufio.Writer, list []Finding) error {
+func writeFindings(b *bufio.Writer, r *Report) error {
+	list := r.Findings
 	var one bytes.Buffer
 	e := compact(&one)
 	e.SetIndent("  ", " ")
 	for i := range list {
 		one.Reset()
-		if err := e.Encode(findingJSON(&list[i])); err != nil {
+		if err := e.Encode(findingJSON(&list[i], r.priority(list[i].Finding))); err != nil {
 			return err
 		}
 		if i > 0 {
@@ -210,12 +211,12 @@ func encode(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func findingJSON(f *Finding) jsonFinding {
+func findingJSON(f *Finding, p plinth.Priority) jsonFinding {
 	out := jsonFinding{
 		Key: f.Key, Target: f.Target, Rule: f.Rule.ID, Aliases: some(f.Aliases()), Engine: f.Rule.Engine, Severity: f.Rule.Severity.String(),
 		Verdict: f.Verdict.String(), Because: some(f.Because), Title: f.Rule.Title, Message: f.Message, CWE: some(f.Rule.CWE),
 		Controls: some(f.Controls()), Attack: some(f.Rule.Attack), Location: locate(f.At), Evidence: []jsonStep{},
-		Fix: jsonFix{Summary: f.Rule.Fix, Edits: []any{}}, Priority: jsonPriority{Reasons: []string{}},
+		Fix: jsonFix{Summary: f.Rule.Fix, Edits: []any{}}, Priority: jsonPriority{p.Score, some(p.Reasons)},
 	}
 	if f.Resource != nil {
 		out.Project = f.Resource.Project

@@ -64,8 +64,8 @@ type jsonRest struct {
 
 func placeText(at plinth.Location) string { return fmt.Sprintf("%s:%d", at.Path, at.Line) }
 
-// pathName names the i-th path of an answer.
-func (a *Answer) pathName(i int) string { return fmt.Sprintf("p%d", a.First+i) }
+// Name names the i-th path of the answer.
+func (a *Answer) Name(i int) string { return fmt.Sprintf("p%d", a.First+i) }
 
 // paths puts the paths of all answers, and the nodes that they pass, into JSON.
 func pathsJSON(list []Answer) (paths []any, nodes map[string]jsonNode, answers []jsonAnswer) {
@@ -82,7 +82,7 @@ func pathsJSON(list []Answer) (paths []any, nodes map[string]jsonNode, answers [
 		}
 		for i := range a.Paths {
 			p := &a.Paths[i]
-			out := jsonPath{ID: a.pathName(i), From: name(p.From), To: name(p.To), When: conditions(p.When), Cut: []string{}}
+			out := jsonPath{ID: a.Name(i), From: name(p.From), To: name(p.To), When: conditions(p.When), Cut: []string{}}
 			for _, h := range p.Hops {
 				r := &a.Relations()[h.Relation]
 				out.Steps = append(out.Steps, jsonHop{
@@ -140,7 +140,7 @@ func (t *table) paths() {
 func (t *table) path(a *Answer, i int) {
 	p := &a.Paths[i]
 	nodes := a.Nodes()
-	head := fmt.Sprintf("%s  %s → %s", a.pathName(i), title(&nodes[p.From]), title(&nodes[p.To]))
+	head := fmt.Sprintf("%s  %s → %s", a.Name(i), title(&nodes[p.From]), title(&nodes[p.To]))
 	t.w.WriteString(t.bold(t.fit(Clean(head), t.opt.Width)) + "\n")
 	for _, term := range p.When {
 		t.wrap("    if ", Clean(strings.Join(term, " and ")))

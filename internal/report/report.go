@@ -18,9 +18,11 @@ type Report struct {
 	Engines   []Engine
 	Graphs    []Graph  // of the targets for which one was drawn
 	Answers   []Answer // to questions for attack paths
-	FailOn    plinth.Severity
-	NoGate    bool // --fail-on none
-	Exit      int  // the exit code that the run will have
+	// Priority ranks a finding; nil: by severity alone.
+	Priority func(*plinth.Finding) plinth.Priority
+	FailOn   plinth.Severity
+	NoGate   bool // --fail-on none
+	Exit     int  // the exit code that the run will have
 	// Source returns a file of a target, for excerpts; it may be nil.
 	Source func(target, path string) ([]byte, error)
 	// Rules are all rules that ran, for formats that list them.
@@ -90,6 +92,14 @@ func (r *Report) Summary() Summary {
 		}
 	}
 	return s
+}
+
+// priority ranks a finding.
+func (r *Report) priority(f *plinth.Finding) plinth.Priority {
+	if r.Priority == nil {
+		return plinth.Priority{}
+	}
+	return r.Priority(f)
 }
 
 // Options say how a report is printed.

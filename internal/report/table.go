@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -42,15 +44,20 @@ type group struct {
 	rule   *plinth.Rule
 	places []place
 	total  int
+	score  int // of its most urgent finding
 }
 
 // place is one block of code with all its instances.
 type place struct {
 	first     *Finding
 	instances int
+	reasons   []string // why it is more urgent than others
+	score     int
 }
 
-func groups(list []Finding, info bool) []group {
+// groups sorts the findings by rule, the most urgent rules and places first.
+func groups(r *Report, info bool) []group {
+	list := r.Findings
 	var out []group
 	at := map[string]int{}
 	for i := range list {
@@ -70,15 +77,16 @@ func groups(list []Finding, info bool) []group {
 			g.places[n-1].instances++
 			continue
 		}
-		g.places = append(g.places, place{f, 1})
+		p := r.priority(f.Finding)
+		g.score = max(g.score, p.Score)
+		g.places = append(g.places, place{f, 1, p.Reasons, p.Score})
 	}
-	sort.SliceStable(out, func(i, j int) bool {
-		a, b := out[i].rule, out[j].rule
-		if a.Severity != b.Severity {
-			return a.Severity > b.Severity
-		}
-		return a.ID < b.ID
+	slices.SortStableFunc(out, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(b.rule.Severity, a.rule.Severity), cmp.Compare(a.rule.ID, b.rule.ID))
 	})
+	for _, g := range out {
+		slices.SortStableFunc(g.places, func(a, b place) int { return cmp.Compare(b.score, a.score) })
+	}
 	return out
 }
 
@@ -97,7 +105,7 @@ func writeTable(w io.Writer, r *Report, opt Options) error {
 		opt.Width = 80
 	}
 	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}, hidden: secretsOf(r)}
-	for _, g := range groups(r.Findings, opt.Wide) {
+	for _, g := range groups(r, opt.Wide) {
 		t.group(g)
 	}
 	t.paths()
@@ -157,6 +165,9 @@ func (t *table) place(p place, excerpt bool) {
 	}
 	if more := strings.TrimPrefix(strings.TrimPrefix(f.Message, f.Rule.Title), ": "); more != "" {
 		t.wrap("    ", Clean(more))
+	}
+	for _, reason := range p.reasons {
+		t.wrap("    ▲ ", Clean(reason))
 	}
 	if excerpt {
 		t.excerpt(f)
