@@ -12,7 +12,7 @@ const (
 	defaultLimit = 5          // paths of a pair: nobody reads more, they differ in details
 	defaultPairs = 1000       // pairs told: what a report can hold
 	pairWork     = 300e6      // relations looked at for finding pairs: some seconds
-	detailWork   = 100e6      // relations looked at for the paths and cuts of all pairs told: a second or two
+	detailWork   = 200e6      // relations looked at for the paths and cuts of all pairs told: some seconds
 	maxLocal     = 50_000     // relations of the part of the graph in which a pair's paths are sought
 	maxPairs     = 1 << 20    // pairs held at once while the shortest are sought
 	far          = ^uint32(0) // distance of what does not lead there

@@ -87,12 +87,9 @@ func (c *column) of(i int) uint32 {
 // fold finds the strongly connected parts by Tarjan's algorithm: Depth-first search and linear graph algorithms (1972).
 func (c *CSR) fold(skip Set) *folded {
 	f := &folded{part: make([]uint32, c.n)}
-	t := tarjan{c: c, skip: skip, f: f, low: make([]uint32, c.n)}
-	for i := range f.part {
-		f.part[i] = None
-	}
+	t := tarjan{c: c, skip: skip, f: f, seen: make([]uint32, c.n)}
 	for v := range c.n {
-		if t.low[v] == 0 {
+		if t.seen[v] == 0 {
 			t.visit(uint32(v))
 		}
 	}
@@ -104,7 +101,7 @@ func (c *CSR) fold(skip Set) *folded {
 		for _, v := range members {
 			edges, ends := c.out.of(v)
 			for i, w := range ends {
-				if q := f.part[w]; q != uint32(p) && last[q] != uint32(p)+1 && !skip.Has(edges[i]) {
+				if q := f.part[w]; q != uint32(p) && last[q] != uint32(p)+1 && (skip == nil || !skip.Has(edges[i])) {
 					last[q] = uint32(p) + 1
 					f.to = append(f.to, q)
 				}
@@ -119,19 +116,19 @@ type tarjan struct {
 	c     *CSR
 	skip  Set
 	f     *folded
-	low   []uint32 // 0: not seen
+	seen  []uint32 // number by node, counted from 1; 0: not seen; None: its part is known
 	count uint32
 	open  []uint32
 	stack []visit
 }
 
-type visit struct{ node, next, number uint32 }
+type visit struct{ node, next, number, low uint32 }
 
 func (t *tarjan) enter(v uint32) {
 	t.count++
-	t.low[v] = t.count
+	t.seen[v] = t.count
 	t.open = append(t.open, v)
-	t.stack = append(t.stack, visit{node: v, number: t.count})
+	t.stack = append(t.stack, visit{node: v, number: t.count, low: t.count})
 }
 
 func (t *tarjan) visit(v uint32) {
@@ -142,22 +139,23 @@ func (t *tarjan) visit(v uint32) {
 		if int(top.next) < len(ends) {
 			i := top.next
 			top.next++
-			switch w := ends[i]; {
-			case t.skip.Has(edges[i]):
-			case t.low[w] == 0:
-				t.enter(w)
-			case t.f.part[w] == None:
-				t.low[top.node] = min(t.low[top.node], t.low[w])
+			if t.skip != nil && t.skip.Has(edges[i]) {
+				continue
+			}
+			if n := t.seen[ends[i]]; n != 0 {
+				top.low = min(top.low, n)
+			} else {
+				t.enter(ends[i])
 			}
 			continue
 		}
 		done := *top
 		t.stack = t.stack[:len(t.stack)-1]
 		if len(t.stack) > 0 {
-			above := t.stack[len(t.stack)-1].node
-			t.low[above] = min(t.low[above], t.low[done.node])
+			above := &t.stack[len(t.stack)-1]
+			above.low = min(above.low, done.low)
 		}
-		if t.low[done.node] == done.number {
+		if done.low == done.number {
 			t.close(done.node)
 		}
 	}
@@ -169,7 +167,7 @@ func (t *tarjan) close(v uint32) {
 	for {
 		w := t.open[len(t.open)-1]
 		t.open = t.open[:len(t.open)-1]
-		t.f.part[w] = part
+		t.f.part[w], t.seen[w] = part, None
 		size++
 		if w == v {
 			break

@@ -89,7 +89,7 @@ func (c *CSR) search(r *rows, from []uint32, skip, only Set) Set {
 		queue = queue[:len(queue)-1]
 		edges, ends := r.of(v)
 		for i, w := range ends {
-			if seen.Has(w) || skip.Has(edges[i]) || only != nil && !only.Has(w) {
+			if seen.Has(w) || skip != nil && skip.Has(edges[i]) || only != nil && !only.Has(w) {
 				continue
 			}
 			seen.Add(w)

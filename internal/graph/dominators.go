@@ -25,14 +25,11 @@ func (c *CSR) Dominators(from []uint32, skip, only Set) *Dominance {
 		d.before[i] = None
 	}
 	d.before[origin] = origin
-	start := NewSet(c.n)
-	for _, v := range from {
-		start.Add(v)
-	}
+	start, in := d.entries(c, from, skip)
 	for changed := true; changed; {
 		changed = false
 		for at := int(origin) - 1; at >= 0; at-- {
-			if best := d.nearest(c, d.order[at], start, skip); best != d.before[at] {
+			if best := d.nearest(in[start[at]:start[at+1]]); best != d.before[at] {
 				d.before[at], changed = best, true
 			}
 		}
@@ -40,21 +37,41 @@ func (c *CSR) Dominators(from []uint32, skip, only Set) *Dominance {
 	return d
 }
 
-// nearest returns the number of the last node that all walks known so far to v share.
-func (d *Dominance) nearest(c *CSR, v uint32, start, skip Set) uint32 {
-	if start.Has(v) {
-		return uint32(len(d.order))
-	}
-	best := None
-	edges, ends := c.in.of(v)
-	for i, w := range ends {
-		n := d.number[w]
-		if n == None || d.before[n] == None || skip.Has(edges[i]) {
-			continue
+// entries returns from where each node is entered, all by number: the origin alone for a start.
+func (d *Dominance) entries(c *CSR, from []uint32, skip Set) (start, in []uint32) {
+	origin := uint32(len(d.order))
+	first := NewSet(len(d.order))
+	for _, v := range from {
+		if d.number[v] != None {
+			first.Add(d.number[v])
 		}
-		if best == None {
-			best = n
+	}
+	start, in = make([]uint32, origin+1), make([]uint32, 0, len(c.in.end))
+	for at, v := range d.order {
+		if first.Has(uint32(at)) {
+			in = append(in, origin)
 		} else {
+			edges, ends := c.in.of(v)
+			for i, w := range ends {
+				if n := d.number[w]; n != None && (skip == nil || !skip.Has(edges[i])) {
+					in = append(in, n)
+				}
+			}
+		}
+		start[at+1] = uint32(len(in))
+	}
+	return start, in
+}
+
+// nearest returns the last node that all walks known so far over some entries share.
+func (d *Dominance) nearest(entries []uint32) uint32 {
+	best := None
+	for _, n := range entries {
+		switch {
+		case d.before[n] == None:
+		case best == None:
+			best = n
+		default:
 			best = d.meet(best, n)
 		}
 	}
@@ -93,7 +110,7 @@ func (d *Dominance) walk(c *CSR, from []uint32, skip, only Set) {
 			if int(f.next) < len(ends) {
 				i := f.next
 				f.next++
-				if !skip.Has(edges[i]) {
+				if skip == nil || !skip.Has(edges[i]) {
 					enter(ends[i])
 				}
 				continue

@@ -33,7 +33,7 @@ func (s *seeker) paths(from, to uint32, limit int) ([]Path, int) {
 	if len(ways) == 0 {
 		return nil, rest
 	}
-	cut, known := s.cut(from, to, g, ways[0])
+	cut, known := s.cut(from, to, g, ways)
 	out := make([]Path, len(ways))
 	for i, way := range ways {
 		p := Path{From: from, To: to, Cut: cut, Uncut: !known}
@@ -152,28 +152,47 @@ func compareHops(a, b *plinth.Relation, x, y uint32) int {
 		compareWhen(a.When, b.When), cmp.Compare(x, y))
 }
 
-// cut returns the places on a shortest path each of which ends all ways of the pair, and whether there was time to look.
-func (s *seeker) cut(from, to uint32, g *local, way []int32) ([]Place, bool) {
-	p := s.m.places()
-	var tried []uint32
+// cut returns the places each of which ends all ways of the pair, and whether there was time to look. Ways are some of its paths, at
+// least one.
+func (s *seeker) cut(from, to uint32, g *local, ways [][]int32) ([]Place, bool) {
+	rests := s.m.rests(g, ways[0])
+	for _, way := range ways[1:] {
+		other := s.m.rests(g, way)
+		rests = slices.DeleteFunc(rests, func(r rest) bool {
+			return !slices.ContainsFunc(other, func(o rest) bool { return o.place == r.place })
+		})
+	}
 	var out []Place
-	for k := 1; k < len(way); k++ {
-		hop := s.m.hop(g.nodes[way[k-1]], g.nodes[way[k]])
-		for _, n := range p.of[hop.Relation] {
-			if slices.Contains(tried, n) {
-				continue
-			}
-			if s.work < 0 {
-				return nil, false
-			}
-			tried = append(tried, n)
-			if s.ends(from, to, p.rested[n]) {
-				out = append(out, s.m.told(n, hop.Relation))
-			}
+	for _, r := range rests {
+		if s.work < 0 {
+			return nil, false
+		}
+		if s.ends(from, to, s.m.places().rested[r.place]) {
+			out = append(out, s.m.told(r.place, r.relation))
 		}
 	}
 	slices.SortFunc(out, comparePlaces)
 	return out, true
+}
+
+// rest is a place that a path rests on, and a relation that says so.
+type rest struct{ place, relation uint32 }
+
+// rests returns the places without which a path is none: all relations of one of its hops rest on them.
+func (m *Map) rests(g *local, way []int32) []rest {
+	p := m.places()
+	var out []rest
+	for k := 1; k < len(way); k++ {
+		hop := m.hop(g.nodes[way[k-1]], g.nodes[way[k]])
+		for _, n := range p.of[hop.Relation] {
+			spare := slices.ContainsFunc(hop.Others, func(r uint32) bool { return !slices.Contains(p.of[r], n) })
+			known := slices.ContainsFunc(out, func(r rest) bool { return r.place == n })
+			if !spare && !known {
+				out = append(out, rest{n, hop.Relation})
+			}
+		}
+	}
+	return out
 }
 
 // told returns a place in the words of one of the relations that rest on it.
