@@ -39,6 +39,7 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/read/terraform/expr", "internal/read/terraform/function", "an expression calls functions"},
 	{"internal/read/plan", "internal/read/terraform/function", "conversions of a plan's values"},
 	{"internal/iam/rbac", "internal/iam", "formulas of conditions"},
+	{"internal/reach/suggest", "internal/reach", "what may talk, and the proof that a suggestion keeps it"},
 	{"internal/iam/google", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/account", "internal/iam", "policies of principals and resources"},

@@ -69,6 +69,7 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
 	cmd.Flags().BoolVar(&because, "because", false, "give the rules that let each pair through")
+	cmd.AddCommand(suggestCommand(s))
 	return cmd
 }
 
@@ -120,32 +121,45 @@ type networkLocation struct {
 
 // networkOf reads a target and evaluates each of its projects as a cluster of its own.
 func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) (*network, error) {
+	projects, problems, err := projectsOf(ctx, cmd, s, target)
+	if err != nil {
+		return nil, err
+	}
+	out := &network{problems: problems}
+	for _, p := range projects {
+		w := reach.New(p.resources)
+		out.projects, out.worlds = append(out.projects, p.name), append(out.worlds, w)
+		out.exposed = append(out.exposed, w.Exposures(p.resources))
+		out.problems = append(out.problems, w.Problems...)
+	}
+	return out, nil
+}
+
+// projectsOf reads a target and returns the objects of each of its projects, sorted by name, and what could not be looked at.
+func projectsOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) ([]cluster, []plinth.Problem, error) {
 	t, err := tree.Open(target)
 	if err != nil {
-		return nil, fault{err}
+		return nil, nil, fault{err}
 	}
 	defer t.Close()
 	conf, err := configure(t.Dir(), "", false, s.Env, nil, cmd.Flags())
 	if err != nil {
-		return nil, fault{err}
+		return nil, nil, fault{err}
 	}
 	run := &scan.Run{Config: conf, Readers: all.Readers(), Today: time.Now().Format(time.DateOnly)}
 	res, err := run.Scan(ctx, t)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	projects := map[string][]*plinth.Resource{}
 	for _, r := range res.Resources {
 		projects[r.Project] = append(projects[r.Project], r)
 	}
-	out := &network{problems: res.Problems}
+	var out []cluster
 	for _, name := range slices.Sorted(maps.Keys(projects)) {
-		w := reach.New(projects[name])
-		out.projects, out.worlds = append(out.projects, name), append(out.worlds, w)
-		out.exposed = append(out.exposed, w.Exposures(projects[name]))
-		out.problems = append(out.problems, w.Problems...)
+		out = append(out, cluster{name, projects[name]})
 	}
-	return out, nil
+	return out, res.Problems, nil
 }
 
 func connectionOf(project string, c reach.Connection) connection {

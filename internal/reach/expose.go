@@ -215,3 +215,42 @@ func targets(s *service, port plinth.Value, kind string, p *pod) Ports {
 	}
 	return out
 }
+
+// Backing says that a Service leads to a workload.
+type Backing struct {
+	Namespace, Name string // of the Service
+	Resource        *plinth.Resource
+	To              *Workload
+	Port            plinth.Value // of the Service: number, name, as it is declared
+	Ports           Ports        // of the pods, behind that port
+}
+
+// Backings returns which ports of Services lead to which workloads, sorted by Service and workload, ports in their order.
+func (w *World) Backings(resources []*plinth.Resource) []Backing {
+	services := w.services(resources)
+	var out []Backing
+	for _, key := range slices.Sorted(maps.Keys(services)) {
+		s := services[key]
+		behind := map[int]bool{}
+		for _, i := range s.pods {
+			behind[i] = true
+		}
+		for _, l := range w.Workloads {
+			if l.Namespace != s.namespace || !slices.ContainsFunc(l.pods, func(i int) bool { return behind[i] }) {
+				continue
+			}
+			for _, port := range get(s.resource.Props, "spec", "ports").List() {
+				var ports Ports
+				for _, i := range l.pods {
+					if behind[i] {
+						ports = ports.Union(targets(s, get(port, "port"), "Service", w.pods[i]))
+					}
+				}
+				if !ports.Empty() {
+					out = append(out, Backing{s.namespace, s.name, s.resource, l, port, ports})
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,94 @@
+package suggest
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/read/kubernetes"
+)
+
+var update = flag.Bool("update", false, "write suggestions into the golden files")
+
+type heap struct{ resources []*plinth.Resource }
+
+func (h *heap) Resource(r *plinth.Resource) { h.resources = append(h.resources, r) }
+func (h *heap) Problem(plinth.Problem)      {}
+
+func TestGolden(t *testing.T) {
+	list, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(list) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, name := range list {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			ar, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, want, h := &plinth.Project{Config: &plinth.Config{}}, "", &heap{}
+			for _, f := range ar.Files {
+				if f.Name == "want" {
+					want = string(f.Data)
+				} else {
+					p.Files = append(p.Files, plinth.File{Path: f.Name, Data: f.Data})
+				}
+			}
+			if err := kubernetes.New().Read(context.Background(), p, h); err != nil {
+				t.Fatal(err)
+			}
+			s, ok := For(h.resources)
+			if !ok {
+				t.Fatal("no suggestion")
+			}
+			got := fmt.Sprintf("kept %d, closed %d\n%s\n%s\n%s", s.Kept, s.Closed, strings.Join(s.Notes, "\n"), strings.Join(s.Faults, "\n"), s.YAML())
+			if *update {
+				ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == "want" })
+				ar.Files = append(ar.Files, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMentions(t *testing.T) {
+	for _, c := range []struct{ called, text, want string }{
+		{"MODE", "api", ""},
+		{"API_HOST", "api", "api"},
+		{"", "--listen=:8080 --db-host=postgres", "postgres"},
+		{"X", "http://user:pass@api/v1", "api"},
+		{"X", "amqp://mq:5672", "mq:5672"},
+		{"X", "kafka-0.kafka:9092,kafka-1.kafka:9092", "kafka-0.kafka:9092 kafka-1.kafka:9092"},
+		{"X", "see https://example.com/a?b=c for more", "example.com"},
+		{"X", "12:30", "12:30"},
+	} {
+		var got []string
+		for _, m := range mentions(c.called, c.text) {
+			if !m.sure {
+				continue
+			}
+			if m.port > 0 {
+				m.host += fmt.Sprintf(":%d", m.port)
+			}
+			got = append(got, m.host)
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s=%s: %q, want %q", c.called, c.text, s, c.want)
+		}
+	}
+}
