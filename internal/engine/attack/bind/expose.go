@@ -13,7 +13,7 @@ const maxInner = 20_000 // relations between workloads inside one cluster
 // endpoint is the node of a workload as the network reaches it, which is not yet its code.
 func endpoint(r *plinth.Resource) plinth.ID { return "net:" + r.ID }
 
-// expose tells the ways from outside to the workloads of a cluster, what the weaknesses behind them give, and the ways on from
+// expose tells the ways from outside to the Services of a cluster, what the weaknesses behind them give, and the ways on from
 // there to weak workloads inside.
 func (w *scene) expose(c *cluster, weak map[plinth.ID][]flaw) {
 	c.world = reach.New(c.objects)
@@ -33,11 +33,6 @@ func (w *scene) expose(c *cluster, weak map[plinth.ID][]flaw) {
 		if by != service {
 			w.relate(by.ID, service.ID, plinth.Exposes, step(by, x.At, costExposure, kind+" "+name+" leads to Service "+x.Service))
 		}
-		w.arrive(x.To.Resource, seen)
-		to := x.To.Resource
-		selector, _ := service.Props.At("spec", "selector")
-		w.relate(service.ID, endpoint(to), plinth.Exposes, step(service, place(selector, service), costExposure,
-			"Service "+x.Service+" selects "+to.Decl.Address+", "+x.Open.String()))
 	}
 	for _, r := range c.objects {
 		if len(weak[r.ID]) > 0 {
