@@ -25,6 +25,7 @@ const (
 	TypeClusterNode   = "cluster-node"   // any machine of a cluster
 	TypeGroup         = "group"          // a group of subjects that no resource declares
 	TypePrincipal     = "principal"      // a principal that only policies name
+	TypeTaken         = "taken"          // a principal whose policies an attacker has rewritten; no path starts there
 	TypeEndpoint      = "endpoint"       // a port of a workload, as the network reaches it
 	TypeDataClass     = "data-class"     // a kind of data worth keeping: pii, payment, secret
 	TypeImage         = "image"          // a container image, by name

@@ -34,6 +34,7 @@ type Estate struct {
 	places     map[*plinth.Resource]int32
 	index      map[string][]int32 // resources with an ARN, by type
 	named      map[string][]int32 // resources by ARN without region and account
+	names      map[int32][]string // principals that the policy of a resource names
 	guards     map[int32]*Guard
 	holding    map[int32][]int32 // policies that other resources hold for one
 	managed    map[attached]*iam.Policy
@@ -44,8 +45,8 @@ type Estate struct {
 }
 
 type asked struct {
-	who    *Principal
-	action string
+	who             *Principal
+	action, service string
 }
 
 // Principal is a user, a role or a group that resources declare.
@@ -74,7 +75,7 @@ func New(g *graph.Graph) (*Estate, error) {
 	}
 	e := &Estate{
 		g: g, services: services, compiler: iam.NewCompiler(services), worlds: map[setting]*where{}, byResource: map[plinth.ID]*Principal{},
-		byARN: map[string]*Principal{}, arns: map[int32]string{}, places: map[*plinth.Resource]int32{}, index: map[string][]int32{}, named: map[string][]int32{}, guards: map[int32]*Guard{},
+		byARN: map[string]*Principal{}, arns: map[int32]string{}, places: map[*plinth.Resource]int32{}, index: map[string][]int32{}, named: map[string][]int32{}, names: map[int32][]string{}, guards: map[int32]*Guard{},
 		holding: map[int32][]int32{}, managed: map[attached]*iam.Policy{}, can: map[asked][]iam.Grant{}, self: map[int32]bool{},
 	}
 	for i, r := range g.Resources() {
@@ -112,6 +113,18 @@ func (e *Estate) Accounts() []string {
 		}
 	}
 	slices.Sort(out)
+	return out
+}
+
+// ByARN returns the user, role or group with an ARN; nil where there is none.
+func (e *Estate) ByARN(arn string) *Principal { return e.byARN[arn] }
+
+// Resources returns the resources of a type that have an ARN, in their order; those that data sources read are among them.
+func (e *Estate) Resources(typ string) []*plinth.Resource {
+	out := make([]*plinth.Resource, len(e.index[typ]))
+	for k, i := range e.index[typ] {
+		out[k] = e.g.Resources()[i]
+	}
 	return out
 }
 

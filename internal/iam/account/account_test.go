@@ -6,9 +6,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/plinthsec/plinth"
-	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/read/cloudformation"
+	"github.com/plinthsec/plinth/internal/read/terraform"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 )
@@ -16,7 +17,7 @@ import (
 // estate reads a project.
 func estate(t *testing.T, files map[string]string) *account.Estate {
 	t.Helper()
-	r := &scan.Run{Config: &plinth.Config{Jobs: 1}, Readers: all.Readers()}
+	r := &scan.Run{Config: &plinth.Config{Jobs: 1}, Readers: []plinth.Reader{cloudformation.New(), terraform.New()}}
 	res, err := r.Scan(t.Context(), tree.Memory("t", files))
 	if err != nil {
 		t.Fatal(err)

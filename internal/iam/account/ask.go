@@ -17,13 +17,24 @@ func Anybody() iam.Principal {
 
 // Can lists the resources on which a principal's own side lets it do an action. The grants are shared and not to be changed; what
 // an attacker chooses himself is no condition any more.
-func (e *Estate) Can(p *Principal, action string) []iam.Grant {
-	key := asked{p, action}
+func (e *Estate) Can(p *Principal, action string) []iam.Grant { return e.grants(p, action, "") }
+
+// Pass lists, as Can does, the roles that a principal may hand to a service.
+func (e *Estate) Pass(p *Principal, service string) []iam.Grant {
+	return e.grants(p, "iam:PassRole", service)
+}
+
+func (e *Estate) grants(p *Principal, action, service string) []iam.Grant {
+	key := asked{p, action, service}
 	if g, ok := e.can[key]; ok {
 		return g
 	}
 	a := e.services.Action(action)
-	in := e.context(p.Principal, p.at, -1, nil)
+	var keys map[string][]string
+	if service != "" {
+		keys = map[string][]string{"iam:PassedToService": {service}}
+	}
+	in := e.context(p.Principal, p.at, -1, keys)
 	grants := iam.Can(p.Principal, a, e.within(e.Policies(p), p.Account, p.Account, false), in)
 	if doubt := e.doubtful(p.Account, p.Account); !doubt.Never() {
 		for i := range grants {
@@ -276,4 +287,98 @@ func narrow(values []string) bool {
 		p, err := netip.ParsePrefix(s)
 		return err == nil && p.Bits() < 8
 	})
+}
+
+// Way is one way in which a principal is an administrator.
+type Way struct {
+	When iam.Formula
+	By   []iam.Proof
+}
+
+// Admin lists the ways in which a principal may do everything in its account: each policy that is enough by itself, else all of
+// them together.
+func (e *Estate) Admin(p *Principal) []Way {
+	var out []Way
+	own := e.Policies(p)
+	try := func(identity []*iam.Policy) bool {
+		q := *own
+		q.Identity = identity
+		in := e.context(p.Principal, p.at, -1, nil)
+		when, by := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, true), in)
+		if doubt := e.doubtful(p.Account, p.Account); !doubt.Never() {
+			free, other := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, false), in)
+			if when = when.Or(free.And(doubt.Not())); len(by) == 0 {
+				by = other
+			}
+		}
+		when = e.settled(when, p.Principal, p.Account)
+		if when.Never() || slices.ContainsFunc(by, guessed) {
+			return false
+		}
+		out = append(out, Way{when, by})
+		return true
+	}
+	found := false
+	for i, one := range own.Identity {
+		if slices.Contains(own.Identity[:i], one) {
+			continue
+		}
+		found = try(only(own.Identity, one)) || found
+	}
+	if !found && len(own.Identity) > 1 {
+		try(own.Identity)
+	}
+	return out
+}
+
+// only leaves the Allow statements of one policy, and all Deny statements.
+func only(list []*iam.Policy, one *iam.Policy) []*iam.Policy {
+	out := []*iam.Policy{one}
+	for _, p := range list {
+		if p == one {
+			continue
+		}
+		denies := &iam.Policy{Name: p.Name, At: p.At}
+		for _, s := range p.Statements {
+			if !s.Allow {
+				denies.Statements = append(denies.Statements, s)
+			}
+		}
+		if len(denies.Statements) > 0 {
+			out = append(out, denies)
+		}
+	}
+	return out
+}
+
+// Rewritten tells under which conditions a principal becomes an administrator when somebody gives it any policy he likes: boundary
+// and organization still limit it.
+func (e *Estate) Rewritten(p *Principal) iam.Formula {
+	q := *e.Policies(p)
+	q.Identity = append(slices.Clone(q.Identity), e.full())
+	in := e.context(p.Principal, p.at, -1, nil)
+	when, _ := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, false), in)
+	return e.settled(when, p.Principal, p.Account)
+}
+
+// Target returns the text that stands for a resource in a request for an action: its ARN, or a pattern of what is inside.
+func (e *Estate) Target(action string, on *plinth.Resource) string {
+	i, ok := e.place(on)
+	if !ok {
+		return ""
+	}
+	return e.target(e.services.Action(action), i)
+}
+
+// Meant returns the resources of a type that a value of a resource names: by reference, ARN, URL or name.
+func (e *Estate) Meant(r *plinth.Resource, typ string, v plinth.Value) []*plinth.Resource {
+	i, ok := e.place(r)
+	if !ok {
+		return nil
+	}
+	var out []*plinth.Resource
+	for _, to := range e.meant(i, typ, v) {
+		out = append(out, e.g.Resources()[to])
+	}
+	return out
 }

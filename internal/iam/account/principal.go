@@ -324,3 +324,21 @@ func (e *Estate) TrustPolicy(role *Principal) *iam.Policy {
 	}
 	return role.trust
 }
+
+// Attached returns the managed policies of a principal and of its groups that the code declares.
+func (e *Estate) Attached(p *Principal) []*plinth.Resource {
+	var out []*plinth.Resource
+	for _, of := range append([]*Principal{p}, p.Groups...) {
+		for _, a := range of.attached {
+			if a.arn.IsNull() {
+				continue
+			}
+			for _, r := range e.Meant(e.g.Resources()[a.by], "AWS::IAM::ManagedPolicy", a.arn) {
+				if !r.Data && !slices.Contains(out, r) {
+					out = append(out, r)
+				}
+			}
+		}
+	}
+	return out
+}

@@ -73,13 +73,16 @@ func Root(account string) iam.Principal {
 }
 
 // Named returns the principals that the policy of a resource, or the trust policy of a role, names in its Allow statements, sorted,
-// each behind its kind as iam.Statement.Named has them.
+// each behind its kind as iam.Statement.Named has them. The slice is not to be changed.
 func (e *Estate) Named(on *plinth.Resource) []string {
 	i, ok := e.place(on)
 	if !ok {
 		return nil
 	}
-	var out []string
+	out, ok := e.names[i]
+	if ok {
+		return out
+	}
 	for _, p := range e.resourcePolicies(i) {
 		for _, s := range p.Statements {
 			names, not := s.Named()
@@ -94,6 +97,7 @@ func (e *Estate) Named(on *plinth.Resource) []string {
 		}
 	}
 	slices.Sort(out)
+	e.names[i] = out
 	return out
 }
 
