@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/aws"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
 	"github.com/plinthsec/plinth/internal/engine/attack/kube"
 	"github.com/plinthsec/plinth/internal/graph"
@@ -27,6 +28,9 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	estate, err := account.New(s.Graph)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
+	}
+	if err := aws.Relate(ctx, s, estate, to); err != nil {
+		return nil, err
 	}
 	if err := kube.Relate(ctx, s, to); err != nil {
 		return nil, err
