@@ -115,29 +115,41 @@ const (
 	cutsShown  = 4
 )
 
-// paths writes the attack paths for people.
+// paths writes the attack paths for people: of each pair of a start and a goal the first one, all of them with -v.
 func (t *table) paths() {
 	shown, rest := 0, 0
 	for k := range t.r.Answers {
 		a := &t.r.Answers[k]
+		ways := map[[2]uint32]int{}
 		for i := range a.Paths {
-			if shown == pathsShown && !t.opt.Wide {
-				rest++
-				continue
+			ways[[2]uint32{a.Paths[i].From, a.Paths[i].To}]++
+		}
+		for i := range a.Paths {
+			pair := [2]uint32{a.Paths[i].From, a.Paths[i].To}
+			n := ways[pair]
+			ways[pair] = 0
+			switch {
+			case t.opt.Wide:
+				t.path(a, i, 1)
+			case n == 0:
+			case shown == pathsShown:
+				rest += n
+			default:
+				shown++
+				t.path(a, i, n)
 			}
-			shown++
-			t.path(a, i)
 		}
 		rest += a.Rest.Paths + a.Rest.Pairs
 		t.fixes(a)
 	}
 	if rest > 0 {
-		t.wrap("", fmt.Sprintf("%s more (-v shows all that were sought, -o json has them)", plural(rest, "path")))
+		t.wrap("", fmt.Sprintf("%s left out (-v shows more, -o json has those that were sought)", plural(rest, "more path", "more paths")))
 		t.w.WriteByte('\n')
 	}
 }
 
-func (t *table) path(a *Answer, i int) {
+// path writes one path, and how many others join the same ends.
+func (t *table) path(a *Answer, i, ways int) {
 	p := &a.Paths[i]
 	nodes := a.Nodes()
 	head := fmt.Sprintf("%s  %s → %s", a.Name(i), title(&nodes[p.From]), title(&nodes[p.To]))
@@ -155,21 +167,23 @@ func (t *table) path(a *Answer, i int) {
 		if len(r.Permissions) > 0 {
 			kind += " by " + strings.Join(r.Permissions, ", ")
 		}
-		t.wrap("     │  ", Clean(kind))
+		t.hang("    │ ", "    │ ", Clean(kind))
 		for _, s := range r.Evidence {
-			t.wrap("     │    ", Clean(s.Note+"  "+placeText(s.At)))
+			t.hang("    │   ", "    │   ", Clean(s.Note+"  "+placeText(s.At)))
 		}
-		t.wrap("    → ", Clean(title(&nodes[h.To])))
+		t.hang("    → ", "      ", Clean(title(&nodes[h.To])))
 	}
-	switch {
-	case len(p.Cut) > 0:
+	if len(p.Cut) > 0 {
 		var cut []string
 		for _, c := range p.Cut[:min(len(p.Cut), cutsShown)] {
 			cut = append(cut, placeText(c.At))
 		}
 		t.wrap("    cut it at ", Clean(strings.Join(cut, " or ")))
-	case !p.Uncut:
+	} else if !p.Uncut {
 		t.wrap("    ", "no single place ends it")
+	}
+	if ways > 1 {
+		t.wrap("    ", t.dim(fmt.Sprintf("and %s to the same end", plural(ways-1, "other way", "other ways"))))
 	}
 	t.w.WriteByte('\n')
 }
@@ -200,7 +214,8 @@ func (t *table) fixes(a *Answer) {
 	}
 	t.w.WriteString(t.bold("least to change") + t.dim("  without these no path is left; "+words) + "\n")
 	for _, f := range a.Fixes {
-		t.wrap("    "+Clean(placeText(f.At))+"  ", Clean(f.Note))
+		t.wrap("    ", Clean(placeText(f.At)))
+		t.wrap("      ", Clean(f.Note))
 	}
 	if a.Open {
 		t.wrap("    ", "some paths rest on nothing that can be changed")

@@ -396,14 +396,18 @@ func (t *table) fit(s string, width int) string {
 
 // wrap writes text with a hanging indent.
 func (t *table) wrap(indent, text string) {
-	hang := strings.Repeat(" ", utf8.RuneCountInString(indent))
-	line := indent
+	t.hang(indent, strings.Repeat(" ", utf8.RuneCountInString(indent)), text)
+}
+
+// hang writes text behind one prefix, and its further lines behind another.
+func (t *table) hang(first, next, text string) {
+	line := first
 	empty := true
 	for _, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(line) + utf8.RuneCountInString(word)
 		if !empty && n+1 > t.opt.Width {
 			fmt.Fprintf(&t.w, "%s\n", line)
-			line, empty = hang, true
+			line, empty = next, true
 		}
 		if !empty {
 			line += " "
