@@ -82,6 +82,15 @@ var forms = map[string]form{
 	"AWS::StepFunctions::StateMachine":                {"states@stateMachine:<StateMachineName>", "StateMachineName", true},
 }
 
+// plainForms are types of Terraform that no table gives the provider's form, or not their name, by the type and the argument that names it.
+var plainForms = map[string]struct{ typ, name string }{
+	"aws_bedrockagentcore_agent_runtime":    {"AWS::BedrockAgentCore::Runtime", "agent_runtime_name"},
+	"aws_bedrockagentcore_code_interpreter": {"AWS::BedrockAgentCore::CodeInterpreterCustom", "name"},
+	"aws_cloudformation_stack":              {"AWS::CloudFormation::Stack", "name"},
+	"aws_cloudformation_stack_set":          {"AWS::CloudFormation::StackSet", "name"},
+	"aws_datapipeline_pipeline":             {"AWS::DataPipeline::Pipeline", "name"},
+}
+
 // dataForms are Terraform data sources that stand for a resource of somebody else, by the type and the argument that names it.
 var dataForms = map[string]struct{ typ, name string }{
 	"aws_dynamodb_table":        {"AWS::DynamoDB::Table", "name"},
@@ -128,14 +137,28 @@ func (e *Estate) arn(i int32) string {
 	return s
 }
 
-// typeOf returns the provider's type of a resource or of what a data source reads.
-func typeOf(r *plinth.Resource) string {
-	if r.Data && r.Decl != nil {
-		if d, ok := dataForms[r.Decl.Type]; ok {
-			return d.typ
-		}
+// TypeOf returns the provider's type of a resource, of what a data source reads, or of what no table gives the provider's form.
+func TypeOf(r *plinth.Resource) string {
+	if typ, _, ok := plain(r); ok {
+		return typ
 	}
 	return r.Type
+}
+
+// plain returns the type, and the argument that names it, of a resource that has only Terraform's form.
+func plain(r *plinth.Resource) (typ, name string, ok bool) {
+	if r.Decl == nil {
+		return "", "", false
+	}
+	if r.Data {
+		d, ok := dataForms[r.Decl.Type]
+		return d.typ, d.name, ok
+	}
+	if strings.HasPrefix(r.Type, "AWS::") {
+		return "", "", false
+	}
+	d, ok := plainForms[r.Decl.Type]
+	return d.typ, d.name, ok
 }
 
 func (e *Estate) makeARN(i int32) string {
@@ -147,7 +170,7 @@ func (e *Estate) makeARN(i int32) string {
 			}
 		}
 	}
-	f, ok := forms[typeOf(r)]
+	f, ok := forms[TypeOf(r)]
 	if !ok {
 		return ""
 	}
@@ -205,7 +228,7 @@ func (e *Estate) part(i int32, prop string, w *where) string {
 // name is what a resource is called by its provider; in braces where that is not known.
 func (e *Estate) name(i int32) string {
 	r := e.g.Resources()[i]
-	f := forms[typeOf(r)]
+	f := forms[TypeOf(r)]
 	if r.External {
 		if name := strings.Trim(r.Name, `"`); name != r.Name {
 			return lastPart(name)
@@ -240,17 +263,21 @@ func (e *Estate) called(i int32) string {
 func (e *Estate) property(i int32, name string) (string, bool) {
 	r := e.g.Resources()[i]
 	from := r.Props
-	if r.Data && r.Decl != nil {
-		d := dataForms[r.Decl.Type]
-		if name != forms[d.typ].name {
+	if typ, arg, ok := plain(r); ok {
+		if name != forms[typ].name {
 			return "", false
 		}
-		from, name = r.Source, d.name
+		from, name = r.Source, arg
 	}
 	if from.Partial() {
 		from, _ = from.Document()
 	}
 	v, ok := from.Get(name)
+	if (!ok || v.IsNull()) && r.Decl != nil && !r.Data {
+		if d, plain := plainForms[r.Decl.Type]; plain && name == forms[d.typ].name {
+			v, ok = r.Source.Get(d.name)
+		}
+	}
 	if !ok || v.IsNull() {
 		return "", false
 	}
@@ -325,7 +352,7 @@ func (e *Estate) attribute(i int32, v plinth.Value) (string, bool) {
 			return ends(head, e.where(to).region, tail), true
 		}
 	}
-	f, ok := forms[typeOf(r)]
+	f, ok := forms[TypeOf(r)]
 	if !ok {
 		return "", false
 	}

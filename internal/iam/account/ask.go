@@ -81,12 +81,12 @@ func (e *Estate) decide(who iam.Principal, own *iam.Policies, at int32, action s
 	a := e.services.Action(action)
 	q := &iam.Request{Principal: who, Action: a, Resource: e.target(a, on), Account: e.account(on), Context: e.context(who, at, on, keys)}
 	p := *own
-	if principalTypes[typeOf(e.g.Resources()[on])] == iam.Role && a.Service() == "sts" {
+	if principalTypes[TypeOf(e.g.Resources()[on])] == iam.Role && a.Service() == "sts" {
 		p.Resource = e.TrustPolicy(e.byResource[e.g.Resources()[on].ID])
 	} else {
 		guard := e.guard(on)
 		p.Resource, p.Bucket = guard.Policy, guard.Bucket
-		if p.Resource == nil && strings.HasSuffix(typeOf(e.g.Resources()[on]), "::Key") && a.Service() == "kms" {
+		if p.Resource == nil && strings.HasSuffix(TypeOf(e.g.Resources()[on]), "::Key") && a.Service() == "kms" {
 			p.Resource = e.standard(q.Account)
 		}
 	}
@@ -158,7 +158,7 @@ var inner = map[string]struct{ typ, tail string }{
 // target is the text that stands for a resource in a request: its ARN, or a pattern of what is inside.
 func (e *Estate) target(a iam.Action, on int32) string {
 	arn := e.arn(on)
-	in, ok := inner[typeOf(e.g.Resources()[on])]
+	in, ok := inner[TypeOf(e.g.Resources()[on])]
 	if !ok {
 		return arn
 	}

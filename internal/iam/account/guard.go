@@ -74,7 +74,7 @@ func (e *Estate) hold() {
 func (e *Estate) meant(at int32, typ string, v plinth.Value) []int32 {
 	var out []int32
 	for _, to := range e.g.Of(at, v) {
-		if typeOf(e.g.Resources()[to]) == typ {
+		if TypeOf(e.g.Resources()[to]) == typ {
 			out = append(out, to)
 		}
 	}

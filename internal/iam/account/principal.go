@@ -35,7 +35,7 @@ func (e *Estate) collect() {
 		if arn == "" {
 			continue
 		}
-		typ := typeOf(r)
+		typ := TypeOf(r)
 		e.index[typ] = append(e.index[typ], int32(i))
 		if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
 			e.named[bare(parts)] = append(e.named[bare(parts)], int32(i))
@@ -176,7 +176,7 @@ func (e *Estate) join(at int32, group, users plinth.Value) {
 func (e *Estate) named1(at int32, kind string, v plinth.Value) *Principal {
 	for _, to := range e.g.Of(at, v) {
 		r := e.g.Resources()[to]
-		if p := e.byResource[r.ID]; p != nil && typeOf(r) == "AWS::IAM::"+kind {
+		if p := e.byResource[r.ID]; p != nil && TypeOf(r) == "AWS::IAM::"+kind {
 			return p
 		}
 	}
@@ -187,7 +187,7 @@ func (e *Estate) named1(at int32, kind string, v plinth.Value) *Principal {
 	name = lastPart(name)
 	account := e.account(at)
 	for _, p := range e.principals {
-		if typeOf(p.Resource) == "AWS::IAM::"+kind && p.Account == account && lastPart(p.ARN) == name && (!open(name) || e.sameWorld(at, p.at)) {
+		if TypeOf(p.Resource) == "AWS::IAM::"+kind && p.Account == account && lastPart(p.ARN) == name && (!open(name) || e.sameWorld(at, p.at)) {
 			return p
 		}
 	}
@@ -236,7 +236,7 @@ func (e *Estate) policy(a attachment) *iam.Policy {
 		return e.compile(a.by, a.name, a.doc)
 	}
 	for _, to := range e.g.Of(a.by, a.arn) {
-		if r := e.g.Resources()[to]; typeOf(r) == "AWS::IAM::ManagedPolicy" && !r.Data {
+		if r := e.g.Resources()[to]; TypeOf(r) == "AWS::IAM::ManagedPolicy" && !r.Data {
 			return e.shared(to)
 		}
 	}

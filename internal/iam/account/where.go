@@ -9,8 +9,10 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
-// maxTexts bounds the texts of one resource that are searched for ARNs.
-const maxTexts = 10_000
+const (
+	maxTexts  = 10_000 // of one resource that are searched for ARNs
+	minPrefix = 4      // letters of a name before a star that tell whose it is
+)
 
 // setting is what decides the account and region of resources: a provider configuration of a Terraform root, a template.
 type setting struct{ project, root, config string }
@@ -38,7 +40,7 @@ func (e *Estate) where(i int32) *where {
 func (e *Estate) account(i int32) string { return e.where(i).account }
 
 // settle finds the account of each provider configuration: what its block says, else what the ARNs in the code say of the resources
-// that it makes, else it stays unknown. Configurations that are not known to be apart share {account}: the unnamed one, and those
+// that it makes, else it stays unknown. So with its region: the only one that the code speaks of. Configurations that are not known to be apart share {account}: the unnamed one, and those
 // that differ from it in their region only.
 func (e *Estate) settle() {
 	for i, r := range e.g.Resources() {
@@ -59,10 +61,15 @@ func (e *Estate) settle() {
 	for _, w := range list {
 		e.configured(w)
 	}
-	said := e.said()
+	all := e.said()
 	for _, w := range list {
 		if w.account == unknownAccount {
-			e.infer(w, said)
+			e.infer(w, all)
+		}
+		for _, s := range [...]setting{w.setting, {project: w.setting.project, root: w.setting.root}} {
+			if only := all.regions[s]; w.region == unknownRegion && len(only) == 1 {
+				w.region = most(only)
+			}
 		}
 	}
 	e.divide(list)
@@ -97,10 +104,19 @@ func (e *Estate) configured(w *where) {
 	}
 }
 
-// said counts, by ARN without region and account, in which accounts the code says it is. Behind a star stand the accounts that
-// ARNs of workloads' own roles name, by configuration.
-func (e *Estate) said() map[string]map[string]int {
-	out := map[string]map[string]int{}
+// said is what the code says about which account is whose.
+type said struct {
+	named    map[string]map[string]int  // accounts by ARN without region and account
+	patterns map[string]map[string]int  // the same of ARNs that end in a star, by what stands before it
+	spoken   map[setting]map[string]int // accounts of the resources that a configuration's policies are about
+	regions  map[setting]map[string]int // regions that a configuration's resources speak of
+}
+
+// said counts in which accounts the code says something is.
+func (e *Estate) said() *said {
+	out := &said{
+		named: map[string]map[string]int{}, patterns: map[string]map[string]int{}, spoken: map[setting]map[string]int{}, regions: map[setting]map[string]int{},
+	}
 	for i, r := range e.g.Resources() {
 		if !isAWS(r) {
 			continue
@@ -111,10 +127,18 @@ func (e *Estate) said() map[string]map[string]int {
 			n++
 			text, _ := e.render(int32(i), v, 0)
 			parts := strings.SplitN(text, ":", 6)
+			if len(parts) == 6 && parts[0] == "arn" && parts[3] != "" && !strings.ContainsAny(parts[3], "*?{$") {
+				note(out.regions, s, parts[3])
+				note(out.regions, setting{project: s.project, root: s.root}, parts[3])
+			}
 			if len(parts) == 6 && parts[0] == "arn" && isNumber(parts[4]) {
-				note(out, bare(parts), parts[4])
+				if head, tail, star := strings.Cut(bare(parts), "*"); !star {
+					note(out.named, head, parts[4])
+				} else if tail == "" && len(head) >= minPrefix+strings.LastIndexAny(head, ":/") {
+					note(out.patterns, head, parts[4])
+				}
 				if parts[2] != "iam" && parts[2] != "sts" && parts[2] != "kms" && prop == "Resource" && strings.HasPrefix(r.Type, "AWS::IAM::") {
-					note(out, "*"+s.project+"\x00"+s.root+"\x00"+s.config, parts[4])
+					note(out.spoken, s, parts[4])
 				}
 			}
 			return n < maxTexts
@@ -123,7 +147,7 @@ func (e *Estate) said() map[string]map[string]int {
 	return out
 }
 
-func note(in map[string]map[string]int, key, account string) {
+func note[K comparable](in map[K]map[string]int, key K, account string) {
 	if in[key] == nil {
 		in[key] = map[string]int{}
 	}
@@ -134,25 +158,41 @@ func note(in map[string]map[string]int, key, account string) {
 func bare(parts []string) string { return parts[2] + ":" + parts[5] }
 
 // infer takes the account that the ARNs of most of a configuration's resources name, else the only one that its policies speak of.
-func (e *Estate) infer(w *where, said map[string]map[string]int) {
+func (e *Estate) infer(w *where, all *said) {
 	votes := map[string]int{}
 	for _, i := range w.members {
 		parts := strings.SplitN(e.arn(i), ":", 6)
 		if len(parts) < 6 || open(parts[5]) {
 			continue
 		}
-		for account := range said[bare(parts)] {
-			votes[account]++
+		for account := range all.named[bare(parts)] {
+			votes[account] += 2
+		}
+		for prefix, accounts := range all.patterns {
+			if strings.HasPrefix(bare(parts), prefix) {
+				for account := range accounts {
+					votes[account]++
+				}
+			}
 		}
 	}
 	if best := most(votes); best != "" {
 		w.account = best
 		return
 	}
-	s := w.setting
-	if only := said["*"+s.project+"\x00"+s.root+"\x00"+s.config]; len(only) == 1 {
+	if only := all.spoken[w.setting]; len(only) == 1 && !e.taken(w, most(only)) {
 		w.account = most(only)
 	}
+}
+
+// taken tells whether another configuration of the same root has an account.
+func (e *Estate) taken(w *where, account string) bool {
+	for s, other := range e.worlds {
+		if s.project == w.setting.project && s.root == w.setting.root && other != w && other.account == account {
+			return true
+		}
+	}
+	return false
 }
 
 // most returns the key with the most votes, "" where two have as many.

@@ -41,10 +41,10 @@ func (in *instance) configuration(ref string) (defaults plinth.Value, name strin
 	at := in
 	for {
 		if b := at.module.providers[ref]; b != nil {
-			return at.tags(b), at.prefix + ref, at.settings(b)
+			return at.tags(b), at.prefix + ref, at.told(ref, at.settings(b))
 		}
 		if at.parent == nil {
-			return plinth.Value{}, ref, plinth.Value{}
+			return plinth.Value{}, ref, at.told(ref, nil)
 		}
 		if given := at.caller.block.attr("providers"); given != nil {
 			if outer, ok := passed(given.text, ref); ok {
@@ -69,8 +69,8 @@ func passed(text, ref string) (string, bool) {
 
 // settings evaluates where a provider block makes things. One account that is allowed, or the role that is assumed, names the
 // account.
-func (in *instance) settings(b *block) plinth.Value {
-	var fields []plinth.Field
+func (in *instance) settings(b *block) []plinth.Field {
+	fields := []plinth.Field{}
 	if a := b.attr("region"); a != nil {
 		fields = append(fields, plinth.Field{Key: "region", Value: in.state.Term(a.value, scope{in: in}, nil)})
 	}
@@ -80,15 +80,48 @@ func (in *instance) settings(b *block) plinth.Value {
 		}
 	}
 	for _, n := range b.blocks {
-		if a := n.attr("role_arn"); n.kind == "assume_role" && n.dynamic == nil && a != nil && !told(fields, "account") {
+		if a := n.attr("role_arn"); n.kind == "assume_role" && n.dynamic == nil && a != nil && !slices.ContainsFunc(fields, isAccount) {
 			fields = append(fields, plinth.Field{Key: "account", Value: in.state.Term(a.value, scope{in: in}, nil)})
 		}
+	}
+	return fields
+}
+
+func isAccount(f plinth.Field) bool { return f.Key == "account" }
+
+// told adds the account that a variable tells which is called after the configuration: prod_account_id for aws.prod, account_id for
+// the unnamed one and where no variable is called after another account. It is null where nothing is known and no block stands for the configuration.
+func (in *instance) told(ref string, fields []plinth.Field) plinth.Value {
+	provider, alias, _ := strings.Cut(ref, ".")
+	if provider == "aws" && !slices.ContainsFunc(fields, isAccount) {
+		names := []string{alias + "_account_id", alias + "_aws_account_id", alias + "_account", "account_id_" + alias, "account_" + alias}
+		if alias == "" || !in.module.severalAccounts() {
+			names = append(names, "account_id", "aws_account_id", "current_account_id")
+		}
+		for _, n := range names {
+			if in.module.variables[n] == nil {
+				continue
+			}
+			if v := in.variable(n).Force(); v.Kind() == plinth.String || v.Kind() == plinth.Number {
+				fields = append(fields, plinth.Field{Key: "account", Value: v})
+				break
+			}
+		}
+	}
+	if fields == nil {
+		return plinth.Value{}
 	}
 	return plinth.MapOf(fields)
 }
 
-func told(fields []plinth.Field, key string) bool {
-	return slices.ContainsFunc(fields, func(f plinth.Field) bool { return f.Key == key })
+// severalAccounts tells whether variables are called after accounts: prod_account_id.
+func (m *module) severalAccounts() bool {
+	for n := range m.variables {
+		if strings.HasSuffix(n, "_account_id") && n != "aws_account_id" && n != "current_account_id" {
+			return true
+		}
+	}
+	return false
 }
 
 // tags evaluates default_tags or default_labels of a provider block.

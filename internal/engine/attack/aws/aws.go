@@ -138,6 +138,9 @@ func (p *proof) add(proofs []iam.Proof, action, on string, at plinth.Location) {
 		if one.Layer == iam.SCP || one.Layer == iam.RCP || one.Layer == iam.Boundary || one.Statement != nil && !one.Statement.Allow {
 			continue
 		}
+		if one.Layer == iam.Identity && one.Statement != nil && one.Statement.At.Path == "" {
+			continue // the side of a stranger, who lets himself
+		}
 		if i := slices.Index(p.by, one.Statement); i >= 0 && one.Statement != nil {
 			if !slices.Contains(p.acts[i], action) {
 				p.acts[i] = append(p.acts[i], action)

@@ -164,10 +164,11 @@ func (w *scene) passed(a attempt) {
 	if a = w.facts(a, nil); a.when.Never() {
 		return
 	}
+	passes := slices.ContainsFunc(a.requires, func(r requirement) bool { return r.action == passRole })
 	for _, service := range a.trusts {
-		grants := w.Pass(a.who, service)
-		if len(grants) == 0 {
-			continue
+		grants := []iam.Grant{{All: []iam.Pattern{iam.ParsePattern("*")}, When: iam.Always()}}
+		if passes {
+			grants = w.Pass(a.who, service)
 		}
 		for _, t := range w.trustedBy(service) {
 			if t.role == a.who || t.role.Account != a.who.Account {
@@ -241,7 +242,8 @@ func (w *scene) trustedBy(service string) []trusting {
 func (w *scene) running(a attempt) {
 	for _, typ := range a.workloads {
 		for _, load := range w.runs[typ] {
-			if w.Account(load.resource) != a.who.Account || load.role == a.who {
+			own := w.Account(load.resource) == a.who.Account
+			if load.role == a.who || !own && len(w.Named(load.resource)) == 0 {
 				continue
 			}
 			one := a
@@ -251,6 +253,8 @@ func (w *scene) running(a attempt) {
 				}
 				if r.on == onWorkload && w.fits(r.action, load.resource) {
 					one = w.on(one, r.action, load.resource)
+				} else if !own {
+					one = one.also(nil)
 				} else {
 					one, _ = w.some(one, r.action, w.kin(r.action, load.resource), "*")
 				}
@@ -425,6 +429,8 @@ func (w *scene) self(a attempt) {
 		if one = w.facts(one, nil); one.when.Never() {
 			continue
 		}
-		w.tell(one.also(w.Rewritten(a.who)), w.admin(a.who.Account), plinth.Escalate)
+		if one = one.also(w.Rewritten(a.who)); !one.when.Never() {
+			w.tell(one, w.taken(a.who), plinth.Escalate)
+		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/plinthsec/plinth/internal/iam/account"
 )
 
-// identity says where a type names the role that its code acts as. service is the one that the role must trust; "" where that
+// identity says where a type names the role that its code acts as; an argument of Terraform stands behind tf:. service is the one that the role must trust; "" where that
 // does not matter. profile tells that the property names an instance profile.
 type identity struct {
 	path    string // of the property, [] for each element of a list
@@ -22,10 +22,10 @@ var identities = map[string][]identity{
 	"AWS::AutoScaling::LaunchConfiguration":        {{"IamInstanceProfile", "ec2.amazonaws.com", true}},
 	"AWS::Batch::JobDefinition":                    {{"ContainerProperties.JobRoleArn", "ecs-tasks.amazonaws.com", false}},
 	"AWS::Bedrock::Agent":                          {{"AgentResourceRoleArn", "bedrock.amazonaws.com", false}},
-	"AWS::BedrockAgentCore::CodeInterpreterCustom": {{"ExecutionRoleArn", "bedrock-agentcore.amazonaws.com", false}},
-	"AWS::BedrockAgentCore::Runtime":               {{"RoleArn", "bedrock-agentcore.amazonaws.com", false}},
-	"AWS::CloudFormation::Stack":                   {{"RoleARN", "cloudformation.amazonaws.com", false}, {"IamRoleArn", "cloudformation.amazonaws.com", false}},
-	"AWS::CloudFormation::StackSet":                {{"AdministrationRoleARN", "cloudformation.amazonaws.com", false}},
+	"AWS::BedrockAgentCore::CodeInterpreterCustom": {{"ExecutionRoleArn", "bedrock-agentcore.amazonaws.com", false}, {"tf:execution_role_arn", "bedrock-agentcore.amazonaws.com", false}},
+	"AWS::BedrockAgentCore::Runtime":               {{"RoleArn", "bedrock-agentcore.amazonaws.com", false}, {"tf:role_arn", "bedrock-agentcore.amazonaws.com", false}},
+	"AWS::CloudFormation::Stack":                   {{"RoleARN", "cloudformation.amazonaws.com", false}, {"tf:iam_role_arn", "cloudformation.amazonaws.com", false}},
+	"AWS::CloudFormation::StackSet":                {{"AdministrationRoleARN", "cloudformation.amazonaws.com", false}, {"tf:administration_role_arn", "cloudformation.amazonaws.com", false}},
 	"AWS::CodeBuild::Project":                      {{"ServiceRole", "codebuild.amazonaws.com", false}},
 	"AWS::CodePipeline::Pipeline":                  {{"RoleArn", "codepipeline.amazonaws.com", false}},
 	"AWS::DataPipeline::Pipeline":                  {{"Role", "datapipeline.amazonaws.com", false}},
@@ -55,8 +55,16 @@ type workload struct {
 // run tells whose identity each workload has.
 func (w *scene) run() {
 	for _, r := range w.g.Resources() {
-		for _, id := range identities[r.Type] {
-			for _, v := range values(known(r), id.path) {
+		if r.Data {
+			continue
+		}
+		for _, id := range identities[account.TypeOf(r)] {
+			from := known(r)
+			path, tf := strings.CutPrefix(id.path, "tf:")
+			if tf {
+				from = r.Source
+			}
+			for _, v := range values(from, path) {
 				w.runsAs(r, v, id)
 			}
 		}
@@ -111,7 +119,8 @@ func (w *scene) runsAs(r *plinth.Resource, v plinth.Value, id identity) {
 	steps[0].Note = address(r) + " runs as " + address(role.Resource)
 	one := workload{r, role}
 	w.workloads = append(w.workloads, one)
-	w.runs[r.Type] = append(w.runs[r.Type], one)
+	typ := account.TypeOf(r)
+	w.runs[typ] = append(w.runs[typ], one)
 	w.relate(plinth.Relation{From: r.ID, To: role.ID, Kind: plinth.RunsAs, When: condition(when), Evidence: steps})
 }
 
