@@ -39,6 +39,9 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/read/terraform/expr", "internal/read/terraform/function", "an expression calls functions"},
 	{"internal/read/plan", "internal/read/terraform/function", "conversions of a plan's values"},
 	{"internal/iam/rbac", "internal/iam", "formulas of conditions"},
+	{"internal/graph/snapshot", "internal/graph", "saves and loads the graph"},
+	{"internal/graph/query", "internal/graph", "asks the graph"},
+	{"internal/graph/picture", "internal/graph", "draws answers"},
 	{"internal/reach/suggest", "internal/reach", "what may talk, and the proof that a suggestion keeps it"},
 	{"internal/iam/google", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},
@@ -54,6 +57,7 @@ var owners = map[string]string{
 	"github.com/moby/buildkit":            "internal/read/dockerfile",
 	"mvdan.cc/sh":                         "internal/read/dockerfile",
 	"github.com/spf13/cobra":              "internal/cli",
+	"modernc.org/sqlite":                  "internal/graph/snapshot",
 	"github.com/hashicorp/terraform-json": "internal/read/plan",
 }
 
