@@ -169,7 +169,7 @@ func (t *table) path(a *Answer, i, ways int) {
 		}
 		t.hang("    │ ", "    │ ", Clean(kind))
 		for _, s := range r.Evidence {
-			t.hang("    │   ", "    │   ", Clean(s.Note+"  "+placeText(s.At)))
+			t.hang("    │   ", "    │   ", Clean(s.Note+" ("+placeText(s.At)+")"))
 		}
 		t.hang("    → ", "      ", Clean(title(&nodes[h.To])))
 	}
