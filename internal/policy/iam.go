@@ -81,7 +81,7 @@ func statement(s plinth.Value) plinth.Value {
 	none := plinth.StringOf("")
 	return plinth.MapOf([]plinth.Field{
 		{Key: "Action", Value: toList(get("Action")).Value},
-		{Key: "Condition", Value: orEmpty(get("Condition"), plinth.MapOf(nil))},
+		{Key: "Condition", Value: holding(get("Effect"), orEmpty(get("Condition"), plinth.MapOf(nil)))},
 		{Key: "Effect", Value: orEmpty(get("Effect"), none)},
 		{Key: "NotAction", Value: toList(get("NotAction")).Value},
 		{Key: "NotPrincipal", Value: principals(get("NotPrincipal"))},
@@ -90,6 +90,30 @@ func statement(s plinth.Value) plinth.Value {
 		{Key: "Resource", Value: toList(get("Resource")).Value},
 		{Key: "Sid", Value: orEmpty(get("Sid"), none)},
 	}).WithOrigin(s.Origin())
+}
+
+// holding leaves out of the conditions of an Allow statement those that hold every caller: IpAddress with all addresses of the
+// internet. Where nothing is left, the statement has none.
+func holding(effect, conditions plinth.Value) plinth.Value {
+	ip, ok := conditions.Get("IpAddress")
+	if !ok || effect.Str() != "Allow" || ip.Kind() != plinth.Map {
+		return conditions
+	}
+	for _, f := range ip.Fields() {
+		all := slices.ContainsFunc(toList(f.Value).Value.List(), func(v plinth.Value) bool {
+			return v.Kind() == plinth.String && (v.Str() == "0.0.0.0/0" || v.Str() == "::/0")
+		})
+		if !strings.EqualFold(f.Key, "aws:SourceIp") || !all {
+			return conditions
+		}
+	}
+	var rest []plinth.Field
+	for _, f := range conditions.Fields() {
+		if f.Key != "IpAddress" {
+			rest = append(rest, f)
+		}
+	}
+	return plinth.MapOf(rest).WithOrigin(conditions.Origin())
 }
 
 // principals lists "*", "AWS:arn…", "Service:…". Texts that stand alone or in a list stay as they are.
