@@ -119,6 +119,18 @@ func (e *Estate) Accounts() []string {
 // ByARN returns the user, role or group with an ARN; nil where there is none.
 func (e *Estate) ByARN(arn string) *Principal { return e.byARN[arn] }
 
+// At returns the first resource with an ARN; nil where there is none.
+func (e *Estate) At(arn string) *plinth.Resource {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		for _, i := range e.named[bare(parts)] {
+			if e.arn(i) == arn {
+				return e.g.Resources()[i]
+			}
+		}
+	}
+	return nil
+}
+
 // Resources returns the resources of a type that have an ARN, in their order; those that data sources read are among them.
 func (e *Estate) Resources(typ string) []*plinth.Resource {
 	out := make([]*plinth.Resource, len(e.index[typ]))

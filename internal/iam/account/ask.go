@@ -37,10 +37,15 @@ func (e *Estate) grants(p *Principal, action, service string) []iam.Grant {
 	in := e.context(p.Principal, p.at, -1, keys)
 	grants := iam.Can(p.Principal, a, e.within(e.Policies(p), p.Account, p.Account, false), in)
 	if doubt := e.doubtful(p.Account, p.Account); !doubt.Never() {
+		strict := iam.Can(p.Principal, a, e.within(e.Policies(p), p.Account, p.Account, true), in)
 		for i := range grants {
-			grants[i].When = grants[i].When.And(doubt.Not())
+			g := &grants[i]
+			if !slices.ContainsFunc(strict, func(s iam.Grant) bool { return s.String() == g.String() }) {
+				g.When = g.When.And(doubt.Not())
+				strict = append(strict, *g)
+			}
 		}
-		grants = append(grants, iam.Can(p.Principal, a, e.within(e.Policies(p), p.Account, p.Account, true), in)...)
+		grants = strict
 	}
 	out := grants[:0]
 	for _, g := range grants {
@@ -289,10 +294,61 @@ func narrow(values []string) bool {
 	})
 }
 
-// Way is one way in which a principal is an administrator.
+// Way is one way in which something is allowed: every proof of it is needed.
 type Way struct {
 	When iam.Formula
 	By   []iam.Proof
+}
+
+// Ways splits an answer about a principal and a resource into the ways that are enough each: in one account the principal's own side
+// or the resource's that names it, elsewhere both; where the resource's policy must always allow, that, and the principal's own
+// side if it only names the account.
+func (e *Estate) Ways(a iam.Answer, p *Principal, action string, on *plinth.Resource) []Way {
+	var own, itself, delegated []iam.Proof
+	for _, one := range a.Allows {
+		switch {
+		case one.Layer == iam.Identity:
+			own = append(own, one)
+		case one.Layer == iam.ACL:
+			itself = append(itself, one)
+		case one.Layer == iam.Resource && names(one.Statement, p.ARN):
+			itself = append(itself, one)
+		case one.Layer == iam.Resource:
+			delegated = append(delegated, one)
+		}
+	}
+	own, itself, delegated = enough(own), enough(itself), enough(delegated)
+	if e.Account(on) != p.Account {
+		return []Way{{a.When, slices.Concat(own, slices.Concat(itself, delegated))}}
+	}
+	var out []Way
+	if service := e.services.Action(action).Service(); service == "sts" || service == "kms" {
+		if len(delegated) > 0 && len(own) > 0 {
+			out = append(out, Way{a.When, slices.Concat(own, delegated)})
+		}
+	} else if len(own) > 0 {
+		out = append(out, Way{a.When, own})
+	}
+	if len(itself) > 0 && (len(out) == 0 || itself[0].When.Always()) {
+		out = append(out, Way{a.When, itself})
+	}
+	return out
+}
+
+// enough leaves the first proof that holds without condition, else all.
+func enough(list []iam.Proof) []iam.Proof {
+	for _, one := range list {
+		if one.When.Always() {
+			return []iam.Proof{one}
+		}
+	}
+	return list
+}
+
+// names tells whether a statement names a principal itself, or everybody.
+func names(s *iam.Statement, arn string) bool {
+	list, not := s.Named()
+	return not || slices.Contains(list, "AWS:"+arn) || slices.Contains(list, "AWS:*")
 }
 
 // Admin lists the ways in which a principal may do everything in its account: each policy that is enough by itself, else all of
@@ -303,15 +359,7 @@ func (e *Estate) Admin(p *Principal) []Way {
 	try := func(identity []*iam.Policy) bool {
 		q := *own
 		q.Identity = identity
-		in := e.context(p.Principal, p.at, -1, nil)
-		when, by := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, true), in)
-		if doubt := e.doubtful(p.Account, p.Account); !doubt.Never() {
-			free, other := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, false), in)
-			if when = when.Or(free.And(doubt.Not())); len(by) == 0 {
-				by = other
-			}
-		}
-		when = e.settled(when, p.Principal, p.Account)
+		when, by := e.admin(p, &q)
 		if when.Never() || slices.ContainsFunc(by, guessed) {
 			return false
 		}
@@ -329,6 +377,19 @@ func (e *Estate) Admin(p *Principal) []Way {
 		try(own.Identity)
 	}
 	return out
+}
+
+// admin tells when policies make a principal an administrator.
+func (e *Estate) admin(p *Principal, q *iam.Policies) (iam.Formula, []iam.Proof) {
+	in := e.context(p.Principal, p.at, -1, nil)
+	when, by := iam.Admin(e.services, p.Principal, e.within(q, p.Account, p.Account, true), in)
+	if doubt := e.doubtful(p.Account, p.Account); !doubt.Never() {
+		free, other := iam.Admin(e.services, p.Principal, e.within(q, p.Account, p.Account, false), in)
+		if when = when.Or(free.And(doubt.Not())); len(by) == 0 {
+			by = other
+		}
+	}
+	return e.settled(when, p.Principal, p.Account), by
 }
 
 // only leaves the Allow statements of one policy, and all Deny statements.
@@ -356,9 +417,8 @@ func only(list []*iam.Policy, one *iam.Policy) []*iam.Policy {
 func (e *Estate) Rewritten(p *Principal) iam.Formula {
 	q := *e.Policies(p)
 	q.Identity = append(slices.Clone(q.Identity), e.full())
-	in := e.context(p.Principal, p.at, -1, nil)
-	when, _ := iam.Admin(e.services, p.Principal, e.within(&q, p.Account, p.Account, false), in)
-	return e.settled(when, p.Principal, p.Account)
+	when, _ := e.admin(p, &q)
+	return when
 }
 
 // Target returns the text that stands for a resource in a request for an action: its ARN, or a pattern of what is inside.

@@ -111,12 +111,17 @@ func (w *scene) session(p, role *account.Principal) {
 		return
 	}
 	a := w.Decide(p, assumeRole, role.Resource, nil)
-	if a.Result != iam.Allowed {
+	if a.Result != iam.Allowed || role.Account == p.Account && w.dominated(p, a.When) {
 		return
 	}
-	w.relate(plinth.Relation{
-		From: p.ID, To: role.ID, Kind: plinth.Assume, Technique: session, Permissions: []string{assumeRole}, When: condition(a.When), Evidence: w.steps(a, assumeRole, role),
-	})
+	for _, way := range w.Ways(a, p, assumeRole, role.Resource) {
+		var proof proof
+		proof.add(way.By, assumeRole, address(role.Resource), header(role.Resource))
+		w.member(&proof, p)
+		w.relate(plinth.Relation{
+			From: p.ID, To: role.ID, Kind: plinth.Assume, Technique: session, Permissions: []string{assumeRole}, When: condition(way.When), Evidence: proof.steps,
+		})
+	}
 }
 
 func (w *scene) steps(a iam.Answer, action string, on *account.Principal) []plinth.Step {
@@ -128,18 +133,19 @@ func (w *scene) steps(a iam.Answer, action string, on *account.Principal) []plin
 // assumes tells which sessions a principal's own policies give it where a role leaves that to the principal's account: by way of
 // the account's node where it may assume any role, else role by role.
 func (w *scene) assumes(p *account.Principal, personal map[*account.Principal]bool) {
-	if w.surely(p) {
-		return
-	}
 	all := false
 	for _, g := range w.Can(p, assumeRole) {
 		if len(g.All) == 1 && g.All[0].Everything() && len(g.None) == 0 && len(g.Unless) == 0 {
 			var proof proof
 			proof.add(g.By, assumeRole, "every role", header(p.Resource))
+			w.member(&proof, p)
+			all = all || g.When.Always()
+			if w.dominated(p, g.When) {
+				continue
+			}
 			w.relate(plinth.Relation{
 				From: p.ID, To: w.root(p.Account), Kind: plinth.Assume, Permissions: []string{assumeRole}, When: condition(g.When), Evidence: proof.steps,
 			})
-			all = all || g.When.Always()
 		}
 	}
 	for _, role := range w.Principals() {

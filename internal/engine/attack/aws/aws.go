@@ -106,8 +106,11 @@ func (w *scene) internet() plinth.ID {
 	return w.virtual(plinth.Node{ID: plinth.Internet, Type: plinth.TypeInternet, Name: "internet", Address: "internet"})
 }
 
-// named is the node of a principal that only a policy names.
+// named is the node of a principal that a policy names and that is no user and no role of the code.
 func (w *scene) named(arn string) plinth.ID {
+	if r := w.At(arn); r != nil {
+		return r.ID
+	}
 	return w.virtual(plinth.Node{ID: plinth.ID(arn), Type: plinth.TypePrincipal, Name: arn[strings.LastIndexByte(arn, '/')+1:], Address: arn})
 }
 
@@ -115,6 +118,27 @@ func (w *scene) relate(r plinth.Relation) {
 	if len(r.Evidence) > 0 && r.From != r.To {
 		w.to.Relation(r)
 	}
+}
+
+// dominated tells whether a principal is an administrator wherever a formula holds: what it may do then needs no relation of its own.
+func (w *scene) dominated(p *account.Principal, when iam.Formula) bool {
+	admin := w.admins[p]
+	for _, t := range when {
+		if !slices.ContainsFunc(admin, func(a iam.Term) bool { return within(a, t) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// within tells whether all literals of a term stand in another one.
+func within(part, t iam.Term) bool {
+	for _, l := range part {
+		if !slices.ContainsFunc(t, func(o iam.Literal) bool { return o.String() == l.String() }) {
+			return false
+		}
+	}
+	return true
 }
 
 // condition writes a formula as the condition of a relation.
@@ -154,6 +178,22 @@ func (p *proof) add(proofs []iam.Proof, action, on string, at plinth.Location) {
 		}
 		p.steps, p.by, p.acts = append(p.steps, step), append(p.by, one.Statement), append(p.acts, []string{action})
 	}
+}
+
+// member adds that a principal is in the groups whose statements the proofs are.
+func (w *scene) member(p *proof, who *account.Principal) {
+	for i, g := range who.Groups {
+		for _, policy := range w.Policies(g).Identity {
+			if slices.ContainsFunc(p.by, func(s *iam.Statement) bool { return s != nil && s.Policy == policy }) {
+				p.fact(plinth.Step{Note: belongs(who, g), At: place(who.Memberships[i], who.Resource), Cost: costIdentity})
+				break
+			}
+		}
+	}
+}
+
+func belongs(who, g *account.Principal) string {
+	return address(who.Resource) + " is a member of " + address(g.Resource)
 }
 
 func (p *proof) fact(s plinth.Step) {

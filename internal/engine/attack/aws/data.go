@@ -46,9 +46,7 @@ func (w *scene) data(ctx context.Context) error {
 			return err
 		}
 		for _, p := range everybody {
-			if !w.surely(p) {
-				w.reads(p, all, store.actions)
-			}
+			w.reads(p, all, store.actions)
 		}
 		for _, r := range all {
 			w.holds(r, store.actions[0])
@@ -71,9 +69,15 @@ func (w *scene) reads(p *account.Principal, all []*plinth.Resource, actions []st
 			if a.Result != iam.Allowed {
 				continue
 			}
-			var proof proof
-			proof.add(a.Allows, action, address(r), header(p.Resource))
-			w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: []string{action}, When: condition(a.When), Evidence: proof.steps})
+			if w.Account(r) == p.Account && w.dominated(p, a.When) {
+				break
+			}
+			for _, way := range w.Ways(a, p, action, r) {
+				var proof proof
+				proof.add(way.By, action, address(r), header(p.Resource))
+				w.member(&proof, p)
+				w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: []string{action}, When: condition(way.When), Evidence: proof.steps})
+			}
 			break
 		}
 	}

@@ -78,9 +78,10 @@ func (a attempt) also(when iam.Formula) attempt {
 }
 
 func (w *scene) tell(a attempt, to plinth.ID, kind plinth.RelationKind) {
-	if a.when.Never() {
+	if a.when.Never() || w.dominated(a.who, a.when) {
 		return
 	}
+	w.member(&a.proof, a.who)
 	r := plinth.Relation{From: a.who.ID, To: to, Kind: kind, Technique: a.id, When: condition(a.when), Evidence: a.proof.steps}
 	for _, one := range a.requires {
 		r.Permissions = append(r.Permissions, one.action)
@@ -95,7 +96,9 @@ func (w *scene) on(a attempt, action string, r *plinth.Resource) attempt {
 		return a.also(nil)
 	}
 	a = a.also(got.When)
-	a.proof.add(got.Allows, action, address(r), header(r))
+	if ways := w.Ways(got, a.who, action, r); len(ways) > 0 {
+		a.proof.add(ways[0].By, action, address(r), header(r))
+	}
 	return a
 }
 

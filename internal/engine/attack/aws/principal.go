@@ -17,7 +17,7 @@ func (w *scene) members(context.Context) error {
 	for _, p := range w.Principals() {
 		for i, g := range p.Groups {
 			w.relate(plinth.Relation{From: p.ID, To: g.ID, Kind: plinth.Member, Evidence: []plinth.Step{
-				{Note: address(p.Resource) + " is a member of " + address(g.Resource), At: place(p.Memberships[i], p.Resource), Cost: costIdentity},
+				{Note: belongs(p, g), At: place(p.Memberships[i], p.Resource), Cost: costIdentity},
 			}})
 		}
 	}
@@ -36,6 +36,7 @@ func (w *scene) administrators(ctx context.Context) error {
 			for _, one := range way.By {
 				proof.add([]iam.Proof{one}, "every action", "every resource", header(p.Resource))
 			}
+			w.member(&proof, p)
 			w.relate(plinth.Relation{
 				From: p.ID, To: w.admin(p.Account), Kind: plinth.Admin, Permissions: everything, When: condition(way.When), Evidence: proof.steps,
 			})
