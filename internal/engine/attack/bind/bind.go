@@ -48,12 +48,14 @@ func Relate(ctx context.Context, s *graph.Scene, e *account.Estate, to graph.Sin
 	w.gather()
 	w.data()
 	w.images()
+	w.pipelines()
 	weak := w.weaknesses()
 	for _, c := range w.clusters {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		w.tokens(c)
+		w.federations(c)
 		w.secrets(c)
 		w.expose(c, weak)
 	}

@@ -63,14 +63,14 @@ func (w *scene) rolesNamed(arn string) []*account.Principal {
 	return others
 }
 
-// may tells whether an ARN with braces can be this one. Its last part must be known.
+// may tells whether an ARN with braces can be this one, of which parts may be unknown, too. Its last part must be known.
 func may(pattern, arn string) bool {
 	a, b := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
 	if len(a) != 6 || len(b) != 6 || a[5] != b[5] {
 		return false
 	}
 	for i := range a[:5] {
-		if a[i] != b[i] && !strings.Contains(a[i], "{") {
+		if a[i] != b[i] && !strings.Contains(a[i], "{") && !strings.Contains(b[i], unknown) {
 			return false
 		}
 	}
