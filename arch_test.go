@@ -45,6 +45,8 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/graph/snapshot", "internal/graph", "saves and loads the graph"},
 	{"internal/graph/query", "internal/graph", "asks the graph"},
 	{"internal/graph/picture", "internal/graph", "draws answers"},
+	{"internal/reach/cloud", "internal/reach", "sets of addresses and ports"},
+	{"internal/reach/cloud", "internal/graph", "what a resource refers to"},
 	{"internal/reach/suggest", "internal/reach", "what may talk, and the proof that a suggestion keeps it"},
 	{"internal/iam/google", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},

@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/reach"
+	"github.com/plinthsec/plinth/internal/reach/cloud"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 	"github.com/plinthsec/plinth/internal/value"
@@ -29,7 +32,9 @@ func networkCommand(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "network [TARGET]", Short: "Say who can talk to whom, on which ports", Args: cobra.MaximumNArgs(1),
 		Long: `Evaluate the network policies of the Kubernetes manifests in a folder or file (without one, this folder), and list every pair of
-workloads, and of workloads and addresses outside the cluster, that may talk, with the ports.
+workloads, and of workloads and addresses outside the cluster, that may talk, with the ports. Resources in the networks of a cloud
+are listed by their addresses, with internet for everybody outside: security groups, network ACLs, routes, addresses and load
+balancers decide. Such a pair is listed for the side that opens the connection.
 
 NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy and Istio's AuthorizationPolicy, PeerAuthentication and
 DestinationRule count. A pair is listed when both sides allow it; a workload's traffic with itself is not listed. An end is
@@ -78,6 +83,7 @@ type network struct {
 	projects []string
 	worlds   []*reach.World
 	exposed  [][]reach.Exposure
+	cloud    []cloud.Connection
 	problems []plinth.Problem
 }
 
@@ -132,6 +138,19 @@ func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string
 		out.exposed = append(out.exposed, w.Exposures(p.resources))
 		out.problems = append(out.problems, w.Problems...)
 	}
+	var clouds []*plinth.Resource
+	for _, p := range projects {
+		for _, r := range p.resources {
+			if !strings.HasPrefix(string(r.ID), "k8s:") {
+				clouds = append(clouds, r)
+			}
+		}
+	}
+	if len(clouds) > 0 {
+		w := cloud.New(graph.New(clouds))
+		out.cloud = w.Connections()
+		out.problems = append(out.problems, w.Problems...)
+	}
 	return out, nil
 }
 
@@ -163,9 +182,22 @@ func projectsOf(ctx context.Context, cmd *cobra.Command, s Streams, target strin
 }
 
 func connectionOf(project string, c reach.Connection) connection {
-	out := connection{From: c.From, To: c.To, Allow: c.Allow.Strings(), MTLS: c.MTLS, When: c.When, Project: project}
-	for _, b := range c.Because {
-		out.Because = append(out.Because, networkStep{b.Note, b.At.Path, b.At.Line})
+	return connection{From: c.From, To: c.To, Allow: c.Allow.Strings(), MTLS: c.MTLS, When: c.When, Because: stepsOf(c.Because), Project: project}
+}
+
+func stepsOf(steps []plinth.Step) []networkStep {
+	var out []networkStep
+	for _, b := range steps {
+		out = append(out, networkStep{b.Note, b.At.Path, b.At.Line})
+	}
+	return out
+}
+
+// cloudConnection is a connection between cloud resources, which go by their addresses.
+func cloudConnection(c *cloud.Connection, because bool) connection {
+	out := connection{From: c.FromName, To: c.ToName, Allow: c.Allow.Strings(), When: c.When}
+	if because {
+		out.Because = stepsOf(c.Because)
 	}
 	return out
 }
@@ -191,6 +223,12 @@ func (n *network) json(out *bufio.Writer, because bool) error {
 			}
 			sep = ","
 		}
+	}
+	for i := range n.cloud {
+		if err := one(sep, cloudConnection(&n.cloud[i], because)); err != nil {
+			return err
+		}
+		sep = ","
 	}
 	sep = ""
 	out.WriteString("\n  ],\n  \"exposes\": [")
@@ -232,6 +270,14 @@ func (n *network) table(out *bufio.Writer, because bool) error {
 			}
 			fmt.Fprintf(out, "%s offers %s : %s; policies leave open: %s%s\n", e.By, e.To, e.Ports, cmp.Or(e.Open.String(), "none"), inside)
 		}
+	}
+	for _, c := range n.cloud {
+		pairs++
+		x := reach.Connection{From: c.FromName, To: c.ToName, Allow: c.Allow, When: c.When}
+		if because {
+			x.Because = c.Because
+		}
+		row(out, x)
 	}
 	for _, p := range n.problems {
 		fmt.Fprintf(out, "problem: %s:%d: %s\n", p.At.Path, p.At.Line, p.Text)

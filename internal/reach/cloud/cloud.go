@@ -1,0 +1,200 @@
+// Package cloud answers which resources of a cloud's networks the internet reaches, which of them reach each other and which get
+// out, on which ports, and proves each answer by the rules that let the traffic through.
+//
+// A connection needs every part of its way: an address that can be reached, a route to it and back, what the firewall of each end
+// lets through (security groups remember connections, network ACLs do not), and a port on which something listens. What code does
+// not tell is a condition of the answer. IPv6 counts where a rule is open to all of it.
+package cloud
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/reach"
+)
+
+// Limits.
+const (
+	maxEnds        = 3000   // resources with an address: all pairs of them are looked at
+	maxConnections = 200000 // beyond it the answer is of no use to anybody
+	maxBorders     = 4096   // borders of address blocks in the rules of one resource
+)
+
+// Costs of changing a place, as plinth.Step tells them.
+const (
+	costRule     = 2
+	costAddress  = 3
+	costExposure = 4
+)
+
+// Connection says that one end can open connections to the other.
+type Connection struct {
+	From, To     plinth.ID // plinth.Internet, or a resource; "" for addresses outside
+	FromName     string    // address of the resource, internet, or external:LOW-HIGH,…
+	ToName       string
+	Allow        reach.Ports
+	When         []string      // what must hold besides
+	Because      []plinth.Step // all of it
+	FromResource *plinth.Resource
+	ToResource   *plinth.Resource
+}
+
+// World is the networks of one target. It is immutable once it is made.
+type World struct {
+	Problems []plinth.Problem
+
+	graph       *graph.Graph
+	ends        []*end
+	connections []Connection
+}
+
+// end is a resource with an address in a network.
+type end struct {
+	index    int32
+	resource *plinth.Resource
+	groups   []string // keys of its security groups
+	subnets  []string // keys; none where it is in the default network
+	public   fact     // it has an address outside
+	ports    reach.Ports
+	balancer bool     // it sends to its targets only
+	targets  []target // of a load balancer
+	open     bool     // no security group stands before it
+	service  bool     // of the provider: it needs neither address nor route
+	sources  reach.Spans
+	sends    bool
+}
+
+// target is what a load balancer sends to.
+type target struct {
+	key   string // of the resource
+	ports reach.Ports
+	steps []plinth.Step
+}
+
+// fact is something that holds, perhaps under a condition, with its proof.
+type fact struct {
+	yes   bool
+	when  []string
+	steps []plinth.Step
+}
+
+func (f fact) and(g fact) fact {
+	return fact{f.yes && g.yes, append(slices.Clone(f.when), g.when...), append(slices.Clone(f.steps), g.steps...)}
+}
+
+// New finds the connections of the resources of a target.
+func New(g *graph.Graph) *World {
+	w := &World{graph: g}
+	a := newAmazon(w)
+	a.findEnds()
+	if len(w.ends) > maxEnds {
+		w.Problems = append(w.Problems, plinth.Problem{Kind: plinth.Limit, Text: "more than 3,000 resources with an address in a network; the others are left out"})
+		w.ends = w.ends[:maxEnds]
+	}
+	a.connect()
+	slices.SortStableFunc(w.connections, func(a, b Connection) int {
+		return cmp.Or(cmp.Compare(rank(a.FromName), rank(b.FromName)), cmp.Compare(a.FromName, b.FromName), cmp.Compare(a.ToName, b.ToName))
+	})
+	return w
+}
+
+// rank puts what comes from outside first.
+func rank(name string) int {
+	if name == internet || strings.HasPrefix(name, "external:") {
+		return 0
+	}
+	return 1
+}
+
+const internet = "internet"
+
+// Connections are all connections, those from outside first, sorted by their ends. The slice is not to be changed.
+func (w *World) Connections() []Connection { return w.connections }
+
+// Exposures are the connections that anybody can open from the internet. The slice is the caller's.
+func (w *World) Exposures() []Connection {
+	var out []Connection
+	for _, c := range w.connections {
+		if c.From == plinth.Internet {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (w *World) add(c Connection) {
+	c.When = unique(c.When)
+	switch n := len(w.connections); {
+	case n < maxConnections:
+		w.connections = append(w.connections, c)
+	case len(w.Problems) == 0 || w.Problems[len(w.Problems)-1].Text != tooMany:
+		w.Problems = append(w.Problems, plinth.Problem{Kind: plinth.Limit, Text: tooMany})
+	}
+}
+
+const tooMany = "more than 200,000 connections between resources; the others are left out"
+
+func unique(list []string) []string {
+	out := slices.Clone(list)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// keys are the resources that a value refers to, by id, or the texts that it consists of.
+func (w *World) keys(i int32, v plinth.Value) []string {
+	if v.Kind() == plinth.List {
+		var out []string
+		for _, e := range v.List() {
+			out = append(out, w.keys(i, e)...)
+		}
+		return out
+	}
+	var out []string
+	for _, j := range w.graph.Of(i, v) {
+		out = append(out, string(w.graph.Resources()[j].ID))
+	}
+	switch {
+	case len(out) > 0:
+	case v.Kind() == plinth.String && v.Str() != "":
+		out = []string{v.Str()}
+	case v.IsUnknown() && len(v.Why()) > 0:
+		out = []string{"?" + strings.Join(v.Why(), ", ")}
+	}
+	return out
+}
+
+func get(v plinth.Value, path ...string) plinth.Value {
+	out, _ := v.At(path...)
+	return out
+}
+
+func text(v plinth.Value, path ...string) string { return get(v, path...).Str() }
+
+// place is where a value was written, or else where its resource begins.
+func place(v plinth.Value, r *plinth.Resource) plinth.Location {
+	if o := v.Origin(); o != nil && o.At.Line > 0 {
+		return o.At
+	}
+	if r.Decl == nil {
+		return plinth.Location{}
+	}
+	if r.Decl.Header.Line > 0 {
+		return r.Decl.Header
+	}
+	return r.Decl.At
+}
+
+// name is how a user calls a resource.
+func name(r *plinth.Resource) string {
+	if r.Decl != nil && r.Decl.Address != "" {
+		return r.Decl.Address
+	}
+	return string(r.ID)
+}
+
+func step(r *plinth.Resource, v plinth.Value, cost uint8, note string) plinth.Step {
+	return plinth.Step{Note: note, At: place(v, r), Resource: name(r), Cost: cost}
+}

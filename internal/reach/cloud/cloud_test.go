@@ -1,0 +1,96 @@
+package cloud_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/reach/cloud"
+	"github.com/plinthsec/plinth/internal/scan"
+	"github.com/plinthsec/plinth/internal/tree"
+)
+
+var update = flag.Bool("update", false, "write connections into the golden files")
+
+// TestGolden compares the connections of small networks with what is written beside them.
+func TestGolden(t *testing.T) {
+	list, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(list) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, name := range list {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			ar, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir, want := t.TempDir(), ""
+			for _, f := range ar.Files {
+				if f.Name == "want" {
+					want = string(f.Data)
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := connections(t, dir)
+			if *update {
+				ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == "want" })
+				ar.Files = append(ar.Files, txtar.File{Name: "want", Data: []byte(got)})
+				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// connections lists the connections of a folder, each with the lines that prove it.
+func connections(t *testing.T, dir string) string {
+	t.Helper()
+	target, err := tree.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	run := &scan.Run{Config: &plinth.Config{}, Readers: all.Readers()}
+	res, err := run.Scan(context.Background(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Problems {
+		t.Errorf("%s:%d: %s", p.At.Path, p.At.Line, p.Text)
+	}
+	var b strings.Builder
+	for _, c := range cloud.New(graph.New(res.Resources)).Connections() {
+		var lines []string
+		for _, s := range c.Because {
+			if s.Note == "" || s.At.Line == 0 {
+				t.Errorf("%s → %s: a step without a place: %+v", c.FromName, c.ToName, s)
+			}
+			lines = append(lines, fmt.Sprint(s.At.Line))
+		}
+		fmt.Fprintf(&b, "%s → %s : %s (%s)", c.FromName, c.ToName, c.Allow, strings.Join(lines, " "))
+		if len(c.When) > 0 {
+			fmt.Fprintf(&b, " if %s", strings.Join(c.When, " and "))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
