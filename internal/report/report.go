@@ -3,6 +3,7 @@ package report
 
 import (
 	"io"
+	"path"
 	"sort"
 
 	"github.com/plinthsec/plinth"
@@ -46,6 +47,9 @@ func (r *Report) prefix(target string) string {
 	}
 	return ""
 }
+
+// fromRoot is the path of a target's file from the root of its repository.
+func (r *Report) fromRoot(target, file string) string { return path.Join(r.prefix(target), file) }
 
 // Finding is a finding of one target.
 type Finding struct {
@@ -119,8 +123,12 @@ type Format struct {
 // Formats are all formats, by name.
 func Formats() []Format {
 	return []Format{
+		{"github", "annotations of a GitHub workflow", writeGitHub},
+		{"gitlab", "a Code Quality report for GitLab", writeGitLab},
 		{"graph", "the security graph as JSON: nodes and relations with their proofs (schema plinth.graph/1)", writeGraph},
 		{"json", "the report as JSON, a contract (schema plinth.report/1)", writeJSON},
+		{"junit", "JUnit XML for the test pages of CI services", writeJUnit},
+		{"markdown", "a summary for a pull request or a job page", writeMarkdown},
 		{"resources", "what was understood of the code, as JSON (schema plinth.resources/1)", writeResources},
 		{"sarif", "SARIF 2.1.0 for code scanning services", writeSARIF},
 		{"table", "findings for people, grouped by rule, with code", writeTable},

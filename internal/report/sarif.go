@@ -3,7 +3,6 @@ package report
 import (
 	"io"
 	"net/url"
-	"path"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -187,7 +186,7 @@ func (r *Report) resultSARIF(f *Finding, index int) sarifResult {
 }
 
 func (r *Report) physical(target string, at plinth.Location) sarifPhysical {
-	p := path.Join(r.prefix(target), at.Path)
+	p := r.fromRoot(target, at.Path)
 	out := sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: p}).EscapedPath()}}
 	if at.Line > 0 {
 		out.Region = &sarifRegion{at.Line, at.Col, at.EndLine, at.EndCol}
