@@ -5,6 +5,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/reach"
+	"github.com/plinthsec/plinth/internal/reach/cloud"
 )
 
 // roleOf names, by type, the property that holds the role whose credentials the code of a workload finds, and what it takes to get
@@ -19,9 +20,24 @@ var roleOf = map[string]struct {
 	"AWS::ECS::TaskDefinition":  {"TaskRoleArn", readsFiles | sendsHTTP, "its environment names the address that gives out the credentials of its task role"},
 }
 
-// clouds tells what the weaknesses of functions and tasks give to whom the network lets in.
+// clouds tells which ports of a cloud's resources the internet reaches, and what the weaknesses of functions, tasks and machines
+// give to whom the network lets in.
 func (w *scene) clouds(weak map[plinth.ID][]flaw) {
 	seen := map[plinth.ID]bool{}
+	world := cloud.New(w.Graph)
+	for _, c := range world.Connections() {
+		switch {
+		case c.ToResource == nil:
+		case c.From == plinth.Internet:
+			w.arrive(c.ToResource, seen)
+			w.connect(plinth.Internet, plinth.Exposes, &c)
+		case c.FromResource != nil && len(weak[c.ToResource.ID]) > 0:
+			w.connect(c.FromResource.ID, plinth.Reach, &c)
+		}
+	}
+	for _, p := range world.Problems {
+		w.to.Problem(p)
+	}
 	for i, r := range w.Resources() {
 		if _, _, pod := reach.Template(r); pod || len(weak[r.ID]) == 0 {
 			continue
@@ -44,6 +60,15 @@ func (w *scene) clouds(weak map[plinth.ID][]flaw) {
 			}
 		}
 	}
+}
+
+// connect tells one connection.
+func (w *scene) connect(from plinth.ID, kind plinth.RelationKind, c *cloud.Connection) {
+	var when plinth.Condition
+	if len(c.When) > 0 {
+		when = plinth.Condition{c.When}
+	}
+	w.to.Relation(plinth.Relation{From: from, To: endpoint(c.ToResource), Kind: kind, When: when, Evidence: c.Because})
 }
 
 // settle adds to the condition what nobody knows of a dependency.
