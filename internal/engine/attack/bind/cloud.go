@@ -31,10 +31,15 @@ func (w *scene) clouds(weak map[plinth.ID][]flaw) {
 		case c.From == plinth.Internet:
 			w.arrive(c.ToResource, seen)
 			w.connect(plinth.Internet, plinth.Exposes, &c)
+		case c.FromResource != nil && forwards[c.FromResource.Type]:
+			w.arrive(c.FromResource, seen)
+			w.arrive(c.ToResource, seen)
+			w.connect(endpoint(c.FromResource), plinth.Exposes, &c)
 		case c.FromResource != nil && len(weak[c.ToResource.ID]) > 0:
 			w.connect(c.FromResource.ID, plinth.Reach, &c)
 		}
 	}
+	w.services(seen)
 	for _, p := range world.Problems {
 		w.to.Problem(p)
 	}
@@ -58,6 +63,32 @@ func (w *scene) clouds(weak map[plinth.ID][]flaw) {
 					w.yield(r, to.ID, &f, []plinth.Step{step(r, place(v, r), costIdentity, role.why)})
 				}
 			}
+		}
+	}
+}
+
+// forwards are the types of what hands requests on to what stands behind it.
+var forwards = map[string]bool{
+	"AWS::ElasticLoadBalancingV2::LoadBalancer": true, "AWS::ElasticLoadBalancing::LoadBalancer": true, "AWS::ApiGateway::RestApi": true,
+	"AWS::ApiGatewayV2::Api": true, "AWS::CloudFront::Distribution": true,
+	"Microsoft.Network/loadBalancers": true, "Microsoft.Network/applicationGateways": true, "compute.googleapis.com/ForwardingRule": true,
+}
+
+// services tells which tasks a service of ECS runs behind its ports.
+func (w *scene) services(seen map[plinth.ID]bool) {
+	for i, r := range w.Resources() {
+		if r.Type != "AWS::ECS::Service" {
+			continue
+		}
+		v, _ := r.Props.Get("TaskDefinition")
+		for _, k := range w.Of(int32(i), v) {
+			task := w.Resources()[k]
+			if task.Type != "AWS::ECS::TaskDefinition" {
+				continue
+			}
+			w.arrive(r, seen)
+			w.arrive(task, seen)
+			w.relate(endpoint(r), endpoint(task), plinth.Exposes, step(r, place(v, r), costExposure, r.Decl.Address+" runs "+task.Decl.Address))
 		}
 	}
 }
