@@ -17,6 +17,7 @@ import (
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 	"github.com/plinthsec/plinth/internal/value"
@@ -333,28 +334,36 @@ func about(types map[string]string, arn string) bool {
 func (w *accessWorld) everything(p *account.Principal) []access {
 	byGrant := map[string]int{}
 	out := []access{}
-	for _, action := range w.estate.Services().Actions("*") {
+	all := w.estate.Services().Actions("*")
+	sizes := map[string]int{}
+	for _, action := range all {
+		service, _, _ := strings.Cut(action, ":")
+		sizes[service]++
+	}
+	for _, action := range all {
 		for _, g := range w.estate.Can(p, action) {
-			one := granted(p, &g)
-			key := one.On + "\x00" + fmt.Sprint(one.Conditions, one.Proofs)
+			key := g.String()
+			for _, proof := range g.By {
+				key += "\x00" + proof.Statement.String()
+			}
 			i, ok := byGrant[key]
 			if !ok {
 				i = len(out)
 				byGrant[key] = i
-				out = append(out, one)
+				out = append(out, granted(p, &g))
 			}
 			out[i].Actions = append(out[i].Actions, action)
 		}
 	}
 	for i := range out {
-		out[i].Actions = w.folded(out[i].Actions)
+		out[i].Actions = folded(out[i].Actions, sizes, len(all))
 	}
 	return out
 }
 
-// folded writes all actions of a service as SERVICE:*, and all of all services as *.
-func (w *accessWorld) folded(actions []string) []string {
-	if len(actions) == w.estate.Services().Count() {
+// folded writes all actions of a service, of which it has so many, as SERVICE:*, and all of all services as *.
+func folded(actions []string, sizes map[string]int, all int) []string {
+	if len(actions) == all {
 		return []string{"*"}
 	}
 	var out []string
@@ -364,7 +373,7 @@ func (w *accessWorld) folded(actions []string) []string {
 		for n < len(actions) && strings.HasPrefix(actions[n], service+":") {
 			n++
 		}
-		if n > 1 && n == len(w.estate.Services().Actions(service+":*")) {
+		if n > 1 && n == sizes[service] {
 			out = append(out, service+":*")
 		} else {
 			out = append(out, actions[:n]...)
@@ -416,6 +425,9 @@ func answerOf(p *account.Principal, a iam.Answer) access {
 func proofsOf(list []iam.Proof) []accessProof {
 	out := []accessProof{}
 	for _, p := range list {
+		if p.Layer == iam.Identity && p.Statement != nil && p.Statement.At.Path == "" {
+			continue // the side of somebody who is not in the code
+		}
 		one := accessProof{Effect: "Allow", Layer: p.Layer.String(), By: p.Layer.String()}
 		if p.Statement != nil {
 			one.By, one.At = p.Statement.String(), networkLocation{p.Statement.At.Path, p.Statement.At.Line}
@@ -464,7 +476,7 @@ func (a *accessAnswer) table(b *bytes.Buffer) {
 			who = one.Address + "  " + one.Principal
 		}
 		if who != last {
-			fmt.Fprintf(b, "%s\n", plinth.Printable(who))
+			fmt.Fprintf(b, "%s\n", report.Clean(who))
 			last = who
 		}
 		line := "  " + one.Result
@@ -481,19 +493,19 @@ func (a *accessAnswer) table(b *bytes.Buffer) {
 		if len(one.BlockedBy) > 0 {
 			line += " by " + strings.Join(one.BlockedBy, ", ")
 		}
-		b.WriteString(plinth.Printable(line) + "\n")
+		b.WriteString(report.Clean(line) + "\n")
 		for i, term := range one.Conditions {
 			word := "    if "
 			if i > 0 {
 				word = "    or if "
 			}
-			b.WriteString(plinth.Printable(word+strings.Join(term, " and ")) + "\n")
+			b.WriteString(report.Clean(word+strings.Join(term, " and ")) + "\n")
 		}
 		for _, r := range one.Resources {
-			b.WriteString(plinth.Printable("    "+r) + "\n")
+			b.WriteString(report.Clean("    "+r) + "\n")
 		}
 		for _, p := range one.Proofs {
-			fmt.Fprintf(b, "    %s:%d  %s %s\n", plinth.Printable(p.At.Path), p.At.Line, p.Effect, plinth.Printable(p.By))
+			fmt.Fprintf(b, "    %s:%d  %s %s\n", report.Clean(p.At.Path), p.At.Line, p.Effect, report.Clean(p.By))
 		}
 	}
 }

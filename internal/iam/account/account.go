@@ -58,13 +58,13 @@ type Principal struct {
 	Groups        []*Principal // of a user
 	Memberships   []plinth.Value
 
-	at         int32
-	attached   []attachment // in the order of the resources
-	boundary   plinth.Value
-	trust      *iam.Policy
-	policies   *iam.Policies
-	closed     bool // the policies are made
-	membership map[*Principal]plinth.Value
+	at       int32
+	attached []attachment // in the order of the resources
+	boundary plinth.Value
+	trust    *iam.Policy
+	policies *iam.Policies
+	closed   bool         // the policies are made
+	alone    *iam.Context // of a request about nothing in particular
 }
 
 // New makes the estate of a target's resources.
