@@ -66,6 +66,9 @@ func (w *scene) gain(c *cluster, r *plinth.Resource, weak []flaw) {
 		if f.gives&readsFiles != 0 {
 			w.readable(c, r, spec, &f)
 		}
+		if f.gives&sendsHTTP != 0 && f.gives&runsCode == 0 {
+			w.metadata(r, textAt(spec, "hostNetwork") == "true", &f)
+		}
 	}
 }
 
