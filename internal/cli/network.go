@@ -78,8 +78,8 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 	return cmd
 }
 
-// network is the answer of the command: a world for each project.
-type network struct {
+// networkAnswer is the answer of the command: a world for each project.
+type networkAnswer struct {
 	projects []string
 	worlds   []*reach.World
 	exposed  [][]reach.Exposure
@@ -126,12 +126,12 @@ type networkLocation struct {
 }
 
 // networkOf reads a target and evaluates each of its projects as a cluster of its own.
-func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) (*network, error) {
+func networkOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) (*networkAnswer, error) {
 	projects, problems, err := projectsOf(ctx, cmd, s, target)
 	if err != nil {
 		return nil, err
 	}
-	out := &network{problems: problems}
+	out := &networkAnswer{problems: problems}
 	for _, p := range projects {
 		w := reach.New(p.resources)
 		out.projects, out.worlds = append(out.projects, p.name), append(out.worlds, w)
@@ -203,7 +203,7 @@ func cloudConnection(c *cloud.Connection, because bool) connection {
 }
 
 // json writes the answer one pair at a time: a large open cluster has millions.
-func (n *network) json(out *bufio.Writer, because bool) error {
+func (n *networkAnswer) json(out *bufio.Writer, because bool) error {
 	one := func(sep string, v any) error {
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)
@@ -253,7 +253,7 @@ func (n *network) json(out *bufio.Writer, because bool) error {
 	return err
 }
 
-func (n *network) table(out *bufio.Writer, because bool) error {
+func (n *networkAnswer) table(out *bufio.Writer, because bool) error {
 	pairs := 0
 	for i, w := range n.worlds {
 		if n.projects[i] != "" {

@@ -17,6 +17,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
+	"github.com/plinthsec/plinth/internal/engine/network"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
@@ -333,7 +334,7 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	}
 	foreign := all.EngineNames()
 	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
-		if (secrets.Knows(name) || pipeline.Knows(name)) && !set.Knows(name) {
+		if (secrets.Knows(name) || pipeline.Knows(name) || network.Knows(name)) && !set.Knows(name) {
 			foreign = append(foreign, name)
 		}
 	}

@@ -9,18 +9,19 @@ import (
 
 // authorization is an AuthorizationPolicy (https://istio.io/latest/docs/reference/config/security/authorization-policy/).
 type authorization struct {
-	name    string
-	action  string // ALLOW, DENY, CUSTOM
-	subject set
-	rules   []*rule
-	some    []bool // by rule: it is about some requests only, which the network does not show
+	resource *plinth.Resource
+	name     string
+	action   string // ALLOW, DENY, CUSTOM
+	subject  set
+	rules    []*rule
+	some     []bool // by rule: it is about some requests only, which the network does not show
 }
 
 // authorization compiles a policy. Of a rule about some requests an ALLOW counts as it lets traffic of these ports through, a DENY
 // does not, because other requests pass.
 func (c *compiler) authorization(r *plinth.Resource) {
 	spec, ns := get(r.Props, "spec"), namespaceOf(r)
-	a := &authorization{name: "AuthorizationPolicy " + ns + "/" + r.Name, action: text(spec, "action")}
+	a := &authorization{resource: r, name: "AuthorizationPolicy " + ns + "/" + r.Name, action: text(spec, "action")}
 	if a.action == "" {
 		a.action = "ALLOW"
 	}

@@ -40,6 +40,7 @@ type mode struct {
 
 // peerAuthentication is Istio's object of this name.
 type peerAuthentication struct {
+	resource  *plinth.Resource
 	namespace string
 	all       bool // no selector: the namespace, or from the root namespace the mesh
 	subject   set
@@ -49,6 +50,7 @@ type peerAuthentication struct {
 
 // destinationRule says that clients talk to a service without Istio's mutual TLS, or with it.
 type destinationRule struct {
+	resource         *plinth.Resource
 	clients, targets set
 	namespace        string
 	plain            bool
@@ -133,7 +135,7 @@ func (c *compiler) peerAuthentication(r *plinth.Resource) {
 		return
 	}
 	spec := get(r.Props, "spec")
-	p := &peerAuthentication{namespace: namespaceOf(r), mode: text(spec, "mtls", "mode"), ports: map[uint32]string{}}
+	p := &peerAuthentication{resource: r, namespace: namespaceOf(r), mode: text(spec, "mtls", "mode"), ports: map[uint32]string{}}
 	terms, _ := c.terms(get(spec, "selector"), r)
 	p.all = len(terms) == 0
 	p.subject = c.local(p.namespace, terms)
@@ -198,7 +200,7 @@ func (c *compiler) destinationRule(r *plinth.Resource, resources []*plinth.Resou
 		return
 	}
 	ns, host := namespaceOf(r), text(r.Props, "spec", "host")
-	d := &destinationRule{namespace: ns, plain: tls != "ISTIO_MUTUAL", targets: newSet(len(c.world.pods)), clients: c.local(ns, nil)}
+	d := &destinationRule{resource: r, namespace: ns, plain: tls != "ISTIO_MUTUAL", targets: newSet(len(c.world.pods)), clients: c.local(ns, nil)}
 	everybody := ns == rootNamespace
 	for _, s := range resources {
 		if s.Type != "core/Service" || s.External {

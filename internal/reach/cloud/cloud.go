@@ -198,3 +198,14 @@ func name(r *plinth.Resource) string {
 func step(r *plinth.Resource, v plinth.Value, cost uint8, note string) plinth.Step {
 	return plinth.Step{Note: note, At: place(v, r), Resource: name(r), Cost: cost}
 }
+
+// Knows tells whether a type of resources is one with an address in a network.
+func Knows(typ string) bool {
+	switch typ {
+	case "AWS::EC2::Instance", "AWS::EC2::NetworkInterface", "AWS::AutoScaling::AutoScalingGroup", "AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::Redshift::Cluster",
+		"AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup", "AWS::OpenSearchService::Domain", "AWS::Elasticsearch::Domain", "AWS::ECS::Service",
+		"AWS::Lambda::Function", "AWS::EKS::Cluster", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer":
+		return true
+	}
+	return false
+}

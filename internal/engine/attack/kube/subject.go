@@ -409,7 +409,7 @@ func (c *cluster) boundRole(r *rbac.Role, in scope, proof plinth.Step, follow bo
 	if key := id + " followed"; follow && !c.bound[key] {
 		c.bound[key] = true
 		s := &subject{id: id, address: address, at: proof.At, role: true}
-		proof.Cost = 0
+		proof.Cost, proof.Note = 0, roleAddress(r)+" counts in "+in.String()+" once it is given"
 		s.bounds = []held{{role: r, scope: in, when: iam.Always(), step: proof}}
 		s.hits = c.hitsOf(s)
 		c.todo = append(c.todo, s)

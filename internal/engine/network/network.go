@@ -1,0 +1,243 @@
+// Package network judges what networks let through: ports for administration and databases that the internet reaches, traffic of a
+// mesh in plain text, and policies that protect nothing.
+//
+// What an audit says stands in audits.yaml. Who reaches whom is asked of the rooms reach and reach/cloud: a port is reported where
+// the whole way to it is open, not where one rule of many is.
+package network
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the audits
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/reach"
+	"github.com/plinthsec/plinth/internal/reach/cloud"
+)
+
+// Name is the engine's name, in reports and for --only and --skip.
+const Name = "network"
+
+//go:embed audits.yaml
+var audits []byte
+
+// Audits reads the audits that come with the product, sorted by id.
+func Audits() ([]*plinth.Rule, error) {
+	var out []*plinth.Rule
+	faults := (&document.Parser{}).Parse("audits.yaml", audits, func(d document.Document) {
+		for _, x := range d.Value.Fields() {
+			r := &plinth.Rule{ID: "network-" + x.Key, Engine: Name, Title: text(x.Value, "title"), Why: text(x.Value, "why"), Fix: text(x.Value, "fix")}
+			r.Severity, _ = plinth.ParseSeverity(text(x.Value, "severity"))
+			r.CWE, r.Attack, r.Links = list(x.Value, "cwe"), list(x.Value, "attack"), list(x.Value, "links")
+			out = append(out, r)
+		}
+	})
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("audits.yaml:%d: %s", faults[0].At.Line, faults[0].Text)
+	}
+	slices.SortFunc(out, func(a, b *plinth.Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// Select returns the audits that only names, or all where it is empty, without those that skip names. A name is that of the engine,
+// an id, or a pattern of ids.
+func Select(list []*plinth.Rule, only, skip []string) []*plinth.Rule {
+	return slices.DeleteFunc(slices.Clone(list), func(r *plinth.Rule) bool {
+		is := func(name string) bool { return named(r, name) }
+		return len(only) > 0 && !slices.ContainsFunc(only, is) || slices.ContainsFunc(skip, is)
+	})
+}
+
+// Knows tells whether some audit answers to the name.
+func Knows(name string) bool {
+	list, err := Audits()
+	return err == nil && slices.ContainsFunc(list, func(r *plinth.Rule) bool { return named(r, name) })
+}
+
+func named(r *plinth.Rule, name string) bool {
+	if name == Name || name == r.ID {
+		return true
+	}
+	ok, err := path.Match(name, r.ID)
+	return ok && err == nil
+}
+
+func text(v plinth.Value, path ...string) string {
+	out, _ := v.At(path...)
+	return out.Str()
+}
+
+func list(v plinth.Value, key string) []string {
+	l, _ := v.Get(key)
+	var out []string
+	for _, e := range l.List() {
+		out = append(out, e.Str())
+	}
+	return out
+}
+
+// Engine judges networks with the audits that it was given.
+type Engine struct{ audits map[string]*plinth.Rule }
+
+// New returns an engine for the audits.
+func New(list []*plinth.Rule) *Engine {
+	e := &Engine{audits: map[string]*plinth.Rule{}}
+	for _, r := range list {
+		e.audits[r.ID] = r
+	}
+	return e
+}
+
+// Name is the engine's name.
+func (e *Engine) Name() string { return Name }
+
+// Check judges the clusters and the clouds of a graph.
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
+	cov := plinth.Coverage{}
+	clusters := map[string][]*plinth.Resource{}
+	clouds := false
+	for _, r := range g.Resources() {
+		switch {
+		case strings.HasPrefix(string(r.ID), "k8s:"):
+			clusters[r.Project] = append(clusters[r.Project], r)
+		case cloud.Knows(r.Type):
+			clouds = true
+			cov.Resources++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(clusters)) {
+		if err := ctx.Err(); err != nil {
+			return cov, err
+		}
+		cov.Resources += e.cluster(clusters[name], report)
+	}
+	if clouds {
+		w := cloud.New(g)
+		for _, p := range w.Problems {
+			problem(p)
+		}
+		for _, c := range w.Exposures() {
+			e.ports(report, c.ToResource, c.Allow, c.When, c.Because)
+		}
+	}
+	if cov.Resources > 0 {
+		cov.Rules = len(e.audits)
+	}
+	return cov, ctx.Err()
+}
+
+// report makes a finding of an audit, where it is asked for.
+func (e *Engine) report(to func(plinth.Finding), audit string, r *plinth.Resource, at plinth.Location, path, message string, because []string, evidence []plinth.Step) {
+	rule := e.audits["network-"+audit]
+	if rule == nil || r == nil || r.Decl == nil {
+		return
+	}
+	f := plinth.Finding{Rule: rule, Resource: r, Decl: r.Decl, At: at, Path: path, Message: rule.Title, Verdict: plinth.Fail, Because: because, Evidence: evidence}
+	if len(because) > 0 {
+		f.Verdict = plinth.Undecided
+	}
+	if message != "" {
+		f.Message += ": " + message
+	}
+	to(f)
+}
+
+// The ports that say what listens there.
+var (
+	adminPorts = []uint32{22, 23, 135, 139, 445, 512, 513, 514, 873, 2049, 2375, 2376, 2379, 2380, 3389, 5900, 5985, 5986, 8001, 9090, 10250, 10255}
+	dataPorts  = []uint32{1433, 1521, 3306, 5432, 5439, 5984, 6379, 7000, 7001, 8086, 9042, 9200, 9300, 11211, 27017, 27018, 50000}
+)
+
+// ports reports what of the ports that everybody reaches is for administration or of a database.
+func (e *Engine) ports(to func(plinth.Finding), r *plinth.Resource, open reach.Ports, because []string, evidence []plinth.Step) {
+	for _, kind := range [...]struct {
+		audit string
+		ports []uint32
+	}{{"admin-port-outside", adminPorts}, {"data-port-outside", dataPorts}} {
+		var hit reach.Ports
+		for _, p := range kind.ports {
+			if open.Contains(reach.TCP, p) {
+				hit = hit.Union(reach.PortsOf(reach.TCP, p, p))
+			}
+		}
+		if hit.Empty() || r.Decl == nil {
+			continue
+		}
+		what := hit.String()
+		if open.Contains(reach.TCP, 1) && open.Contains(reach.TCP, 65535) {
+			what = "TCP 22 among all others"
+		}
+		e.report(to, kind.audit, r, r.Decl.Header, kind.audit, what, because, evidence)
+		if what != hit.String() {
+			return // a machine of which everything is open: one finding says it
+		}
+	}
+}
+
+// cluster judges one cluster and returns how many objects it looked at.
+func (e *Engine) cluster(objects []*plinth.Resource, to func(plinth.Finding)) int {
+	w := reach.New(objects)
+	for _, x := range w.Exposures(objects) {
+		if kind, _, _ := strings.Cut(x.By, " "); x.Internal || kind != "Service" || x.To.Resource == nil {
+			continue
+		}
+		e.ports(to, x.To.Resource, x.Open, nil, []plinth.Step{{Note: x.By + " offers " + x.To.String() + " outside the cluster, and no policy keeps the internet out", At: x.At, Cost: 4}})
+	}
+	guards := w.Guards()
+	for i := range guards {
+		e.guard(to, &guards[i])
+	}
+	for _, r := range w.Plaintext() {
+		mode, _ := r.Props.At("spec", "trafficPolicy", "tls", "mode")
+		e.report(to, "mesh-plaintext", r, place(mode, r), "spec.trafficPolicy.tls.mode", "clients of the mesh talk to it in mode "+mode.Str(), nil, nil)
+	}
+	return len(w.Workloads) + len(guards)
+}
+
+// guard judges one policy of the mesh.
+func (e *Engine) guard(to func(plinth.Finding), g *reach.Guard) {
+	selector, _ := g.Resource.Props.At("spec", "selector")
+	switch {
+	case len(g.Members) > 0:
+	case len(g.Others) > 0 && g.Resource.Type == "security.istio.io/AuthorizationPolicy":
+		e.report(to, "mesh-policy-unenforced", g.Resource, place(selector, g.Resource), "spec.selector", some(g.Others), nil, nil)
+		return
+	case g.Selects && len(g.Others) == 0:
+		e.report(to, "policy-without-workloads", g.Resource, place(selector, g.Resource), "spec.selector", "", nil, nil)
+		return
+	default:
+		return
+	}
+	mode, _ := g.Resource.Props.At("spec", "mtls", "mode")
+	switch g.Mode {
+	case "DISABLE":
+		e.report(to, "mesh-plaintext", g.Resource, place(mode, g.Resource), "spec.mtls.mode", some(g.Members), nil, nil)
+	case "PERMISSIVE":
+		e.report(to, "mesh-permissive", g.Resource, place(mode, g.Resource), "spec.mtls.mode", some(g.Members), nil, nil)
+	}
+	for i, at := range g.Never {
+		e.report(to, "authorization-never", g.Resource, at, fmt.Sprintf("spec.rules[%d]", i), "", nil, nil)
+	}
+}
+
+// some names the first of some workloads.
+func some(list []*reach.Workload) string {
+	if len(list) == 1 {
+		return list[0].String()
+	}
+	return fmt.Sprintf("%s and %d more", list[0], len(list)-1)
+}
+
+func place(v plinth.Value, r *plinth.Resource) plinth.Location {
+	if o := v.Origin(); o != nil && o.At.Line > 0 {
+		return o.At
+	}
+	return r.Decl.Header
+}
