@@ -10,11 +10,18 @@ import (
 	"github.com/plinthsec/plinth/internal/value"
 )
 
+func stranger(who iam.Principal) bool { return who.Account == Anybody().Account }
+
 // context is what is known of a request.
 func (e *Estate) context(who iam.Principal, at, on int32, more map[string][]string) *iam.Context {
 	keys := who.Keys()
-	if !isNumber(who.Account) && who.Account != Anybody().Account {
+	if !isNumber(who.Account) && !stranger(who) {
 		delete(keys, "aws:PrincipalAccount")
+	}
+	if stranger(who) || strings.HasSuffix(who.ARN, anyone) {
+		for _, k := range [...]string{"aws:PrincipalArn", "aws:PrincipalType", "aws:username"} {
+			delete(keys, k) // he may be anybody
+		}
 	}
 	var complete []string
 	if at >= 0 {
@@ -43,8 +50,11 @@ func (e *Estate) context(who iam.Principal, at, on int32, more map[string][]stri
 		}
 		keys["aws:ViaAWSService"] = []string{"false"}
 	}
-	if who.Kind == iam.Anonymous || who.Account == Anybody().Account {
-		for _, k := range [...]string{"aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp", "aws:SourceVpcArn", "aws:VpceOrgID", "aws:VpceAccount"} {
+	if who.Kind == iam.Anonymous || stranger(who) {
+		for _, k := range [...]string{
+			"aws:PrincipalOrgID", "aws:PrincipalOrgPaths", // his account need not be in an organization
+			"aws:SourceVpc", "aws:SourceVpce", "aws:VpcSourceIp", "aws:SourceVpcArn", "aws:VpceOrgID", "aws:VpceAccount",
+		} {
 			keys[k] = nil
 		}
 		complete = append(complete, "aws:PrincipalTag/")
@@ -98,19 +108,38 @@ func (e *Estate) settled(f iam.Formula, who iam.Principal, owner string) iam.For
 	if f.Always() || f.Never() {
 		return f
 	}
-	stranger := who.Kind == iam.Anonymous || who.Account == Anybody().Account
+	outside := who.Kind == iam.Anonymous || stranger(who)
 	f = f.Decide(func(l *iam.Leaf) value.Truth {
 		switch key := strings.ToLower(l.Key); {
 		case key == "aws:principalaccount" && slices.Contains(l.Values, who.Account), key == "kms:calleraccount" && slices.Contains(l.Values, who.Account),
 			key == "aws:resourceaccount" && slices.Contains(l.Values, owner), key == "s3:resourceaccount" && slices.Contains(l.Values, owner):
 			return truthOf(l)
-		case !stranger:
-		case strings.HasPrefix(key, "aws:principalorg") || key == "aws:userid" || key == "aws:sourceip" && narrow(l.Values):
+		case key == "aws:principalarn" && (outside || strings.HasSuffix(who.ARN, anyone)):
+			return called(l, who.Account)
+		case !outside:
+		case key == "aws:userid" || key == "aws:sourceip" && narrow(l.Values):
 			return opposite(truthOf(l))
 		}
 		return value.Undecided
 	})
 	return f.Without(func(l iam.Literal) bool { return l.Chosen() })
+}
+
+// called tells whether somebody in an account can go by a name that a condition wants: a stranger chooses his in his own account.
+func called(l *iam.Leaf, account string) value.Truth {
+	if truthOf(l) == value.False {
+		return value.True
+	}
+	for _, v := range l.Values {
+		parts := strings.SplitN(v, ":", 6)
+		if len(parts) < 6 || strings.ContainsAny(parts[4], "*?") {
+			return value.True
+		}
+		if parts[4] == account {
+			return value.Undecided
+		}
+	}
+	return value.False
 }
 
 // truthOf is what a condition is whose value is the wanted one.

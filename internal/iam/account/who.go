@@ -67,9 +67,12 @@ func (e *Estate) Outsiders(action string, on *plinth.Resource) []Access {
 	return out
 }
 
+// anyone ends the ARN of somebody whose name nobody knows.
+const anyone = ":user/{anybody}"
+
 // Root stands for any principal of an account that its own policies let.
 func Root(account string) iam.Principal {
-	return iam.Principal{Kind: iam.User, ARN: "arn:aws:iam::" + account + ":user/{anybody}", Account: account}
+	return iam.Principal{Kind: iam.User, ARN: "arn:aws:iam::" + account + anyone, Account: account}
 }
 
 // Named returns the principals that the policy of a resource, or the trust policy of a role, names in its Allow statements, sorted,

@@ -16,7 +16,7 @@ var shared = map[string]string{
 	"app.terraform.io":                    "organization:",
 	"api.bitbucket.org":                   "{",
 	"accounts.google.com":                 "",
-	"cognito-identity.amazonaws.com":      "",
+	cognito:                               "",
 	"graph.facebook.com":                  "",
 	"www.amazon.com":                      "",
 	"agent.buildkite.com":                 "organization:",
@@ -53,7 +53,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 	}
 	steps := w.steps(a, action, role)
 	for _, term := range a.When {
-		subjects, rest := claims(issuer, term)
+		subjects, rest := w.claims(issuer, term)
 		for _, subject := range subjects {
 			token := w.token(issuer, subject, steps)
 			w.relate(plinth.Relation{
@@ -64,13 +64,15 @@ func (w *scene) federated(role *account.Principal, provider string) {
 }
 
 // claims takes out of a term which subjects of an issuer's tokens it lets; * where it lets any. Whom a token is for is the caller's
-// choice.
-func claims(issuer string, t iam.Term) (subjects []string, rest iam.Term) {
+// choice, unless the issuer gives tokens to the users of one application only.
+func (w *scene) claims(issuer string, t iam.Term) (subjects []string, rest iam.Term) {
 	for _, l := range t {
-		switch key := strings.ToLower(l.Key); {
-		case key == strings.ToLower(issuer)+":sub" && !l.Not && !strings.Contains(strings.ToLower(l.Op), "not"):
+		positive := !l.Not && !strings.Contains(strings.ToLower(l.Op), "not")
+		switch claim := strings.TrimPrefix(strings.ToLower(l.Key), strings.ToLower(issuer)+":"); {
+		case claim == "sub" && positive:
 			subjects = l.Values
-		case key == strings.ToLower(issuer)+":aud":
+		case claim == "aud" && (shared[issuer] != "" || issuer == cognito):
+		case claim == "amr" && positive && slices.Contains(l.Values, "unauthenticated") && w.guests():
 		default:
 			rest = append(rest, l)
 		}
@@ -79,6 +81,15 @@ func claims(issuer string, t iam.Term) (subjects []string, rest iam.Term) {
 		subjects = []string{"*"}
 	}
 	return subjects, rest
+}
+
+const cognito = "cognito-identity.amazonaws.com"
+
+// guests tells whether an identity pool gives credentials to whoever does not sign in.
+func (w *scene) guests() bool {
+	return slices.ContainsFunc(w.g.OfType("AWS::Cognito::IdentityPool"), func(i int32) bool {
+		return get(known(w.g.Resources()[i]), "AllowUnauthenticatedIdentities").Bool()
+	})
 }
 
 // token is the node of an issuer's tokens with a subject. Where the issuer serves everybody and the subject names no tenant, anybody
