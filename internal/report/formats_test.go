@@ -102,3 +102,21 @@ func TestMarkdown(t *testing.T) {
 		t.Errorf("%d characters are too many for a comment", len(text))
 	}
 }
+
+// TestHTML shows that the page asks for nothing from elsewhere and that no text of the target becomes HTML.
+func TestHTML(t *testing.T) {
+	r := sample()
+	r.Findings[0].Message = `</div><img src=x onerror=alert(1)>`
+	r.Problems[0].Text = `<script>alert(2)</script>`
+	text := write(t, func(b *bytes.Buffer) error { return writeHTML(b, r, Options{}) })
+	for _, bad := range []string{"<img", "alert(2)</script>", "src=\"", "href=", "http://", "https://", "hunter22"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q is in the page", bad)
+		}
+	}
+	for _, want := range []string{"S3 bucket keeps no earlier versions", "Content-Security-Policy", "CKV_AWS_21", "var.status", "test bucket"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+}

@@ -126,6 +126,7 @@ func Formats() []Format {
 		{"github", "annotations of a GitHub workflow", writeGitHub},
 		{"gitlab", "a Code Quality report for GitLab", writeGitLab},
 		{"graph", "the security graph as JSON: nodes and relations with their proofs (schema plinth.graph/1)", writeGraph},
+		{"html", "one page for a browser that needs nothing else", writeHTML},
 		{"json", "the report as JSON, a contract (schema plinth.report/1)", writeJSON},
 		{"junit", "JUnit XML for the test pages of CI services", writeJUnit},
 		{"markdown", "a summary for a pull request or a job page", writeMarkdown},

@@ -25,18 +25,18 @@ const (
 // paint are the ANSI colours of a report, empty without colour.
 type paint struct{ on bool }
 
-func (p paint) code(c, s string) string {
+func (p paint) color(c, s string) string {
 	if !p.on || s == "" {
 		return s
 	}
 	return "\x1b[" + c + "m" + s + "\x1b[0m"
 }
 
-func (p paint) bold(s string) string { return p.code("1", s) }
-func (p paint) dim(s string) string  { return p.code("2", s) }
+func (p paint) bold(s string) string { return p.color("1", s) }
+func (p paint) dim(s string) string  { return p.color("2", s) }
 
 func (p paint) severity(s plinth.Severity, text string) string {
-	return p.code([...]string{"36", "34", "33", "31", "1;31"}[min(int(s), 4)], text)
+	return p.color([...]string{"36", "34", "33", "31", "1;31"}[min(int(s), 4)], text)
 }
 
 // group is all failing findings of one rule. Advice (severity info) is shown only when it is asked for.
@@ -95,16 +95,14 @@ type table struct {
 	r   *Report
 	opt Options
 	paint
-	files map[string][]string
-
-	hidden secrets
+	code *excerpts
 }
 
 func writeTable(w io.Writer, r *Report, opt Options) error {
 	if opt.Width == 0 {
 		opt.Width = 80
 	}
-	t := &table{r: r, opt: opt, paint: paint{opt.Color}, files: map[string][]string{}, hidden: secretsOf(r)}
+	t := &table{r: r, opt: opt, paint: paint{opt.Color}, code: &excerpts{r: r, files: map[string][]string{}, hidden: secretsOf(r)}}
 	for _, g := range groups(r, opt.Wide) {
 		t.group(g)
 	}
@@ -157,11 +155,11 @@ func (t *table) place(p place, excerpt bool) {
 	}
 	line := "  " + Clean(where) + "  " + Clean(address) + times
 	if utf8.RuneCountInString(line) > t.opt.Width {
-		fmt.Fprintf(&t.w, "  %s\n", t.code("4", t.fit(Clean(where), t.opt.Width-2)))
+		fmt.Fprintf(&t.w, "  %s\n", t.color("4", t.fit(Clean(where), t.opt.Width-2)))
 		line = "    " + Clean(address) + times
 		fmt.Fprintf(&t.w, "%s\n", t.fit(line, t.opt.Width))
 	} else {
-		fmt.Fprintf(&t.w, "  %s  %s%s\n", t.code("4", Clean(where)), Clean(address), times)
+		fmt.Fprintf(&t.w, "  %s  %s%s\n", t.color("4", Clean(where)), Clean(address), times)
 	}
 	if more := strings.TrimPrefix(strings.TrimPrefix(f.Message, f.Rule.Title), ": "); more != "" {
 		t.wrap("    ", Clean(more))
@@ -183,76 +181,30 @@ func (t *table) place(p place, excerpt bool) {
 
 // excerpt prints the deciding lines with one line around them.
 func (t *table) excerpt(f *Finding) {
-	if t.r.Source == nil || f.At.Line == 0 {
-		return
-	}
-	lines := t.lines(f.Target, f.At.Path)
-	if strings.ContainsRune(strings.Join(lines[:min(len(lines), 2)], ""), 0) { // UTF-16 is no text for a terminal
-		return
-	}
-	first, last := int(f.At.Line), int(max(f.At.EndLine, f.At.Line))
-	if last > first+3 {
-		last = first
-	}
-	for n := max(1, first-around); n <= min(len(lines), last+around); n++ {
-		mark, text := " ", Mask(t.hidden.line(f.Target, f.At.Path, n, lines[n-1]))
-		text = t.fit(Clean(strings.ReplaceAll(text, "\t", "  ")), t.opt.Width-12)
-		if n >= first && n <= last {
-			mark = "›"
-			fmt.Fprintf(&t.w, "    %s %4d │ %s\n", t.code("31", mark), n, t.bold(text))
-			continue
+	t.code.of(f, func(n int, text string, hit bool) {
+		text = t.fit(text, t.opt.Width-12)
+		if hit {
+			fmt.Fprintf(&t.w, "    %s %4d │ %s\n", t.color("31", "›"), n, t.bold(text))
+			return
 		}
-		fmt.Fprintf(&t.w, "    %s %s\n", mark, t.dim(strings.TrimRight(fmt.Sprintf("%4d │ %s", n, text), " ")))
-	}
-}
-
-func (t *table) lines(target, path string) []string {
-	key := target + "\x00" + path
-	if l, ok := t.files[key]; ok {
-		return l
-	}
-	data, err := t.r.Source(target, path)
-	if err != nil {
-		data = nil
-	}
-	l := strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
-	t.files[key] = l
-	return l
+		fmt.Fprintf(&t.w, "      %s\n", t.dim(strings.TrimRight(fmt.Sprintf("%4d │ %s", n, text), " ")))
+	})
 }
 
 // unknowns groups the undecided findings by root cause.
 func (t *table) unknowns() {
-	count, total := map[string]int{}, 0
-	for i := range t.r.Findings {
-		f := &t.r.Findings[i]
-		if f.Verdict != plinth.Undecided || f.Suppressed != nil {
-			continue
-		}
-		total++
-		for _, b := range f.Because {
-			count[b]++
-		}
-	}
+	total := t.r.Summary().Unknown
 	if total == 0 {
 		return
 	}
-	causes := make([]string, 0, len(count))
-	for b := range count {
-		causes = append(causes, b)
-	}
-	sort.Slice(causes, func(i, j int) bool {
-		if count[causes[i]] != count[causes[j]] {
-			return count[causes[i]] > count[causes[j]]
-		}
-		return causes[i] < causes[j]
-	})
 	fmt.Fprintf(&t.w, "%s\n", t.bold(fmt.Sprintf("UNKNOWN  %d could not be decided", total)))
-	for i, b := range causes {
+	list := causes(t.r)
+	for i, c := range list {
 		if i == reasonsShown && !t.opt.Wide {
-			fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more causes", len(causes)-i)))
+			fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more causes", len(list)-i)))
 			break
 		}
-		fmt.Fprintf(&t.w, "%s\n", t.fit(fmt.Sprintf("  %5d because of %s", count[b], Clean(b)), t.opt.Width))
+		fmt.Fprintf(&t.w, "%s\n", t.fit(fmt.Sprintf("  %5d because of %s", c.n, Clean(c.why)), t.opt.Width))
 	}
 	t.w.WriteByte('\n')
 }
@@ -356,7 +308,7 @@ func (t *table) gate() string {
 	case t.r.NoGate:
 		return "gate: none"
 	}
-	return t.code("32", "gate: passed")
+	return t.color("32", "gate: passed")
 }
 
 func list(kinds map[string]int) string {
