@@ -78,6 +78,7 @@ type entry struct {
 	allow  bool
 	spans  reach.Spans
 	six    bool
+	marks  []string // groups and tags of peers inside
 	ports  reach.Ports
 	step   plinth.Step
 }

@@ -95,6 +95,8 @@ func New(g *graph.Graph) *World {
 		w.ends = w.ends[:maxEnds]
 	}
 	a.connect()
+	w.azure()
+	w.google()
 	slices.SortStableFunc(w.connections, func(a, b Connection) int {
 		return cmp.Or(cmp.Compare(rank(a.FromName), rank(b.FromName)), cmp.Compare(a.FromName, b.FromName), cmp.Compare(a.ToName, b.ToName))
 	})
@@ -204,7 +206,13 @@ func Knows(typ string) bool {
 	switch typ {
 	case "AWS::EC2::Instance", "AWS::EC2::NetworkInterface", "AWS::AutoScaling::AutoScalingGroup", "AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::Redshift::Cluster",
 		"AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup", "AWS::OpenSearchService::Domain", "AWS::Elasticsearch::Domain", "AWS::ECS::Service",
-		"AWS::Lambda::Function", "AWS::EKS::Cluster", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer":
+		"AWS::Lambda::Function", "AWS::EKS::Cluster", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer",
+		"Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMachineScaleSets", "Microsoft.Sql/servers", "Microsoft.DBforPostgreSQL/servers",
+		"Microsoft.DBforPostgreSQL/flexibleServers", "Microsoft.DBforMySQL/servers", "Microsoft.DBforMySQL/flexibleServers", "Microsoft.DBforMariaDB/servers",
+		"Microsoft.ContainerService/managedClusters", "Microsoft.Web/sites", "Microsoft.Network/loadBalancers",
+		"compute.googleapis.com/Instance", "compute.googleapis.com/InstanceGroupManager", "compute.googleapis.com/RegionInstanceGroupManager",
+		"sqladmin.googleapis.com/Instance", "container.googleapis.com/Cluster", "run.googleapis.com/Service", "compute.googleapis.com/ForwardingRule",
+		"compute.googleapis.com/GlobalForwardingRule":
 		return true
 	}
 	return false
