@@ -14,6 +14,9 @@ const (
 	WordData     = "data"
 )
 
+// Words are all such words.
+var Words = []string{WordInternet, WordAdmin, WordData}
+
 const maxPattern = 4096 // bytes of a pattern; no id is as long
 
 // directory finds nodes by what they are called.
