@@ -9,6 +9,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/attack"
+	"github.com/plinthsec/plinth/internal/engine/iam"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
 	"github.com/plinthsec/plinth/internal/engine/network"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
@@ -39,6 +40,11 @@ func Engines(set *rule.Set, audits []*pipeline.Audit, secrets *secret.Set, c *pl
 	m := misconfig.New(set)
 	m.PodSecurity = c.PodSecurity
 	out := []scan.Engine{m}
+	if list, err := iam.Audits(); err == nil { // a test holds the text
+		if list = iam.Select(list, c.Only, c.Skip); len(list) > 0 {
+			out = append([]scan.Engine{iam.New(list)}, out...)
+		}
+	}
 	if list, err := network.Audits(); err == nil { // a test holds the text
 		if list = network.Select(list, c.Only, c.Skip); len(list) > 0 {
 			out = append(out, network.New(list))
@@ -59,7 +65,7 @@ func Engines(set *rule.Set, audits []*pipeline.Audit, secrets *secret.Set, c *pl
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
 func EngineNames() []string {
-	return []string{attack.Name, misconfig.Name, network.Name, pipeline.Name, secret.Name}
+	return []string{attack.Name, iam.Name, misconfig.Name, network.Name, pipeline.Name, secret.Name}
 }
 
 // Draws tells whether the names ask for the security graph, which attack.Draw draws.

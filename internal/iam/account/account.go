@@ -36,7 +36,8 @@ type Estate struct {
 	named      map[string][]int32 // resources by ARN without region and account
 	names      map[int32][]string // principals that the policy of a resource names
 	guards     map[int32]*Guard
-	holding    map[int32][]int32 // policies that other resources hold for one
+	holders    map[*iam.Policy]int32 // the resource that holds a policy
+	holding    map[int32][]int32     // policies that other resources hold for one
 	managed    map[attached]*iam.Policy
 	can        map[asked][]iam.Grant
 	limits     map[string][]limit // organization policies by account
@@ -75,7 +76,7 @@ func New(g *graph.Graph) (*Estate, error) {
 	}
 	e := &Estate{
 		g: g, services: services, compiler: iam.NewCompiler(services), worlds: map[setting]*where{}, byResource: map[plinth.ID]*Principal{},
-		byARN: map[string]*Principal{}, arns: map[int32]string{}, places: map[*plinth.Resource]int32{}, index: map[string][]int32{}, named: map[string][]int32{}, names: map[int32][]string{}, guards: map[int32]*Guard{},
+		byARN: map[string]*Principal{}, arns: map[int32]string{}, places: map[*plinth.Resource]int32{}, index: map[string][]int32{}, named: map[string][]int32{}, names: map[int32][]string{}, guards: map[int32]*Guard{}, holders: map[*iam.Policy]int32{},
 		holding: map[int32][]int32{}, managed: map[attached]*iam.Policy{}, can: map[asked][]iam.Grant{}, self: map[int32]bool{},
 	}
 	for i, r := range g.Resources() {

@@ -121,6 +121,13 @@ func (e *Estate) request(q *iam.Request, own *iam.Policies, on int32) iam.Answer
 		out = strict
 	}
 	out.When = e.settled(out.When, who, q.Account)
+	var lets []iam.Proof
+	for _, p := range out.Allows {
+		if p.When = e.settled(p.When, who, q.Account); !p.When.Never() {
+			lets = append(lets, p)
+		}
+	}
+	out.Allows = lets
 	if sure := out.When.Known(); !sure.Never() {
 		out.When = sure
 	} else if !slices.ContainsFunc(out.Denies, guessed) && slices.ContainsFunc(out.Allows, guessed) {

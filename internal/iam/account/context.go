@@ -117,7 +117,9 @@ func (e *Estate) settled(f iam.Formula, who iam.Principal, owner string) iam.For
 		case key == "aws:principalarn" && (outside || strings.HasSuffix(who.ARN, anyone)):
 			return called(l, who.Account)
 		case !outside:
-		case key == "aws:userid" || key == "aws:sourceip" && narrow(l.Values):
+		case key == "aws:sourceip" && !narrow(l.Values):
+			return truthOf(l)
+		case key == "aws:userid" || key == "aws:sourceip":
 			return opposite(truthOf(l))
 		}
 		return value.Undecided

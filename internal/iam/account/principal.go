@@ -227,7 +227,16 @@ func (e *Estate) compile(at int32, name string, doc plinth.Value) *iam.Policy {
 		}
 	}
 	e.problems = append(e.problems, problems...)
+	e.holders[p] = at
 	return p
+}
+
+// Holder returns the resource whose declaration holds a policy, or that attaches one which AWS manages; nil for one that stands nowhere.
+func (e *Estate) Holder(p *iam.Policy) *plinth.Resource {
+	if i, ok := e.holders[p]; ok {
+		return e.g.Resources()[i]
+	}
+	return nil
 }
 
 // policy reads an attachment; nil where the policy is not in the code and nobody knows it.

@@ -26,16 +26,15 @@ const (
 // scene is what the relations are found in.
 type scene struct {
 	*account.Estate
-	g         *graph.Graph
-	to        graph.Sink
-	book      *book
-	workloads []workload
-	runs      map[string][]workload // by type
-	admins    map[*account.Principal]iam.Formula
-	trusting  map[string][]trusting // roles by the service that they trust
-	told      map[plinth.ID]bool    // virtual nodes
-	roots     map[string]bool       // accounts that declare principals
-	owns      []plinth.Relation     // what administrators hold
+	g        *graph.Graph
+	to       graph.Sink
+	book     *book
+	runs     map[string][]workload // by type
+	admins   map[*account.Principal]iam.Formula
+	trusting map[string][]trusting // roles by the service that they trust
+	told     map[plinth.ID]bool    // virtual nodes
+	roots    map[string]bool       // accounts that declare principals
+	owns     []plinth.Relation     // what administrators hold
 }
 
 // Relate tells all relations of AWS accounts. The error is that of ctx, or a fault in the embedded facts.

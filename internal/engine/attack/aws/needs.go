@@ -56,7 +56,7 @@ func (w *scene) exists(what string) iam.Formula {
 // inProfile tells whether an instance profile holds a role.
 func (w *scene) inProfile(role *account.Principal) iam.Formula {
 	for _, profile := range w.Resources("AWS::IAM::InstanceProfile") {
-		for _, v := range values(known(profile), "Roles") {
+		for _, v := range account.Values(known(profile), "Roles") {
 			if w.Referred(profile, v) == role {
 				return iam.Always()
 			}

@@ -9,20 +9,6 @@ import (
 	"github.com/plinthsec/plinth/internal/iam/account"
 )
 
-// shared are issuers of which anybody can get tokens, with what stands in front of the tenant in a token's subject.
-var shared = map[string]string{
-	"token.actions.githubusercontent.com": "repo:",
-	"gitlab.com":                          "project_path:",
-	"app.terraform.io":                    "organization:",
-	"api.bitbucket.org":                   "{",
-	"accounts.google.com":                 "",
-	cognito:                               "",
-	"graph.facebook.com":                  "",
-	"www.amazon.com":                      "",
-	"agent.buildkite.com":                 "organization:",
-	"oidc.circleci.com":                   "org/",
-}
-
 // federated tells which tokens of an outside issuer give a session of a role. Tokens of a cluster are left to whoever knows its
 // pods.
 func (w *scene) federated(role *account.Principal, provider string) {
@@ -39,10 +25,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 		}
 		return
 	}
-	issuer := provider
-	if _, rest, ok := strings.Cut(provider, ":oidc-provider/"); ok {
-		issuer = rest
-	}
+	issuer := account.Issuer(provider)
 	if strings.ContainsAny(issuer, "{}") || strings.HasPrefix(issuer, "oidc.eks.") {
 		return
 	}
@@ -53,7 +36,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 	}
 	steps := w.steps(a, action, role)
 	for _, term := range a.When {
-		subjects, rest := w.claims(issuer, term)
+		subjects, rest := account.Subjects(issuer, w.guests(term))
 		for _, subject := range subjects {
 			token := w.token(issuer, subject, steps)
 			w.relate(plinth.Relation{
@@ -63,32 +46,13 @@ func (w *scene) federated(role *account.Principal, provider string) {
 	}
 }
 
-// claims takes out of a term which subjects of an issuer's tokens it lets; * where it lets any. Whom a token is for is the caller's
-// choice, unless the issuer gives tokens to the users of one application only.
-func (w *scene) claims(issuer string, t iam.Term) (subjects []string, rest iam.Term) {
-	for _, l := range t {
-		positive := !l.Not && !strings.Contains(strings.ToLower(l.Op), "not")
-		switch claim := strings.TrimPrefix(strings.ToLower(l.Key), strings.ToLower(issuer)+":"); {
-		case claim == "sub" && positive:
-			subjects = l.Values
-		case claim == "aud" && (shared[issuer] != "" || issuer == cognito):
-		case claim == "amr" && positive && slices.Contains(l.Values, "unauthenticated") && w.guests():
-		default:
-			rest = append(rest, l)
-		}
-	}
-	if subjects == nil {
-		subjects = []string{"*"}
-	}
-	return subjects, rest
-}
-
-const cognito = "cognito-identity.amazonaws.com"
-
-// guests tells whether an identity pool gives credentials to whoever does not sign in.
-func (w *scene) guests() bool {
-	return slices.ContainsFunc(w.g.OfType("AWS::Cognito::IdentityPool"), func(i int32) bool {
+// guests leaves out of a term that a token is one of nobody in particular, where an identity pool gives such tokens.
+func (w *scene) guests(t iam.Term) iam.Term {
+	open := slices.ContainsFunc(w.g.OfType("AWS::Cognito::IdentityPool"), func(i int32) bool {
 		return get(known(w.g.Resources()[i]), "AllowUnauthenticatedIdentities").Bool()
+	})
+	return slices.DeleteFunc(slices.Clone(t), func(l iam.Literal) bool {
+		return open && !l.Not && strings.HasSuffix(strings.ToLower(l.Key), ":amr") && slices.Contains(l.Values, "unauthenticated")
 	})
 }
 
@@ -100,19 +64,10 @@ func (w *scene) token(issuer, subject string, proof []plinth.Step) plinth.ID {
 		return id
 	}
 	w.virtual(plinth.Node{ID: id, Type: plinth.TypeIdentityToken, Name: subject, Address: "a token of " + issuer + " for " + subject})
-	if before, ok := shared[issuer]; ok && !tenant(strings.TrimPrefix(subject, before)) {
+	if account.Strange(issuer, subject) {
 		w.relate(plinth.Relation{From: w.internet(), To: id, Kind: plinth.Assume, Evidence: []plinth.Step{
 			{Note: issuer + " gives tokens to everybody, and the trust names no tenant of it", At: proof[0].At, Cost: costTrust},
 		}})
 	}
 	return id
-}
-
-// tenant tells whether the first part of a subject is a name.
-func tenant(subject string) bool {
-	end := strings.IndexAny(subject, "/:")
-	if end < 0 {
-		end = len(subject)
-	}
-	return end > 0 && !slices.ContainsFunc([]byte(subject[:end]), func(c byte) bool { return c == '*' || c == '?' })
 }

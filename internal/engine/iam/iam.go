@@ -1,0 +1,169 @@
+// Package iam judges permissions by what they come to: who gets in after everything that decides, not what a policy's text looks like.
+//
+// What an audit says stands in audits.yaml. The questions are put to the room iam/account. Where a rule about the text says the same
+// of the same place, the audit yields to it.
+package iam
+
+import (
+	"cmp"
+	"context"
+	_ "embed" // the audits
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/iam"
+	"github.com/plinthsec/plinth/internal/iam/account"
+)
+
+// Name is the engine's name, in reports and for --only and --skip.
+const Name = "iam"
+
+//go:embed audits.yaml
+var audits []byte
+
+// Audits reads the audits that come with the product, sorted by id.
+func Audits() ([]*plinth.Rule, error) {
+	var out []*plinth.Rule
+	faults := (&document.Parser{}).Parse("audits.yaml", audits, func(d document.Document) {
+		for _, x := range d.Value.Fields() {
+			r := &plinth.Rule{ID: "iam-" + x.Key, Engine: Name, Title: text(x.Value, "title"), Why: text(x.Value, "why"), Fix: text(x.Value, "fix")}
+			r.Severity, _ = plinth.ParseSeverity(text(x.Value, "severity"))
+			r.CWE, r.Attack, r.Links, r.YieldsTo = list(x.Value, "cwe"), list(x.Value, "attack"), list(x.Value, "links"), list(x.Value, "yields-to")
+			out = append(out, r)
+		}
+	})
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("audits.yaml:%d: %s", faults[0].At.Line, faults[0].Text)
+	}
+	slices.SortFunc(out, func(a, b *plinth.Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return out, nil
+}
+
+// Select returns the audits that only names, or all where it is empty, without those that skip names. A name is that of the engine,
+// an id, or a pattern of ids.
+func Select(all []*plinth.Rule, only, skip []string) []*plinth.Rule {
+	return slices.DeleteFunc(slices.Clone(all), func(r *plinth.Rule) bool {
+		is := func(name string) bool { return named(r, name) }
+		return len(only) > 0 && !slices.ContainsFunc(only, is) || slices.ContainsFunc(skip, is)
+	})
+}
+
+// Knows tells whether some audit answers to the name.
+func Knows(name string) bool {
+	all, err := Audits()
+	return err == nil && slices.ContainsFunc(all, func(r *plinth.Rule) bool { return named(r, name) })
+}
+
+func named(r *plinth.Rule, name string) bool {
+	if name == Name || name == r.ID {
+		return true
+	}
+	ok, err := path.Match(name, r.ID)
+	return ok && err == nil
+}
+
+func text(v plinth.Value, key string) string {
+	out, _ := v.Get(key)
+	return out.Str()
+}
+
+func list(v plinth.Value, key string) []string {
+	l, _ := v.Get(key)
+	var out []string
+	for _, e := range l.List() {
+		out = append(out, e.Str())
+	}
+	return out
+}
+
+// Engine judges permissions with the audits that it was given.
+type Engine struct{ audits map[string]*plinth.Rule }
+
+// New returns an engine for the audits.
+func New(all []*plinth.Rule) *Engine {
+	e := &Engine{audits: map[string]*plinth.Rule{}}
+	for _, r := range all {
+		e.audits[r.ID] = r
+	}
+	return e
+}
+
+// Name is the engine's name.
+func (e *Engine) Name() string { return Name }
+
+// Check judges the AWS accounts of a graph.
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
+	estate, err := account.New(g)
+	if err != nil {
+		return plinth.Coverage{}, err
+	}
+	l := &look{Estate: estate, engine: e, g: g, report: report, said: map[*iam.Statement]bool{}}
+	cov := plinth.Coverage{Resources: len(estate.Principals()) + len(estate.Groups())}
+	for _, judge := range []func(){l.resources, l.trusts, l.principals, l.workloads} {
+		if err := ctx.Err(); err != nil {
+			return cov, err
+		}
+		judge()
+	}
+	if cov.Resources += l.seen; cov.Resources > 0 {
+		cov.Rules = len(e.audits)
+	}
+	return cov, nil
+}
+
+// look is one estate that is being judged.
+type look struct {
+	*account.Estate
+	engine *Engine
+	g      *graph.Graph
+	report func(plinth.Finding)
+	seen   int
+	said   map[*iam.Statement]bool // of which literal-star was said
+}
+
+// sight is what an audit found.
+type sight struct {
+	audit    string
+	resource *plinth.Resource // that it is about
+	holder   *plinth.Resource // whose declaration decides; nil: the resource's own
+	at       plinth.Location
+	path     string // tells findings of an audit apart
+	message  string
+	when     iam.Formula
+	evidence []plinth.Step
+}
+
+func (l *look) add(s sight) {
+	rule := l.engine.audits["iam-"+s.audit]
+	if s.holder == nil {
+		s.holder = s.resource
+	}
+	if rule == nil || s.holder.Decl == nil || s.holder.Data || s.when.Never() {
+		return
+	}
+	if s.at.Path == "" {
+		s.at = s.holder.Decl.Header
+	}
+	f := plinth.Finding{
+		Rule: rule, Resource: s.holder, Decl: s.holder.Decl, At: s.at, Path: s.path, Message: rule.Title + ": " + s.message, Verdict: plinth.Fail, Evidence: s.evidence,
+	}
+	if !s.when.Always() {
+		f.Verdict = plinth.Undecided
+		for _, term := range s.when.Strings() {
+			f.Because = append(f.Because, strings.Join(term, " and "))
+		}
+	}
+	l.report(f)
+}
+
+func address(r *plinth.Resource) string {
+	if r.Decl == nil {
+		return r.Name
+	}
+	return r.Decl.Address
+}
