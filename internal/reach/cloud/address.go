@@ -89,8 +89,8 @@ type part struct {
 	ports     reach.Ports
 }
 
-// world parts what is open to most of the internet from what is open to some addresses of it.
-func world(list []part) (all reach.Ports, some []part) {
+// most parts what is open to most of the internet from what is open to some addresses of it.
+func most(list []part) (all reach.Ports, some []part) {
 	for protocol := range all {
 		var borders []uint32
 		for _, p := range list {

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -220,7 +221,7 @@ func (a *azure) scaled(i int32, r *plinth.Resource, n plinth.Value) *card {
 
 // host is a machine with one network interface. An address of the standard kind is shut where no group says otherwise.
 func (a *azure) host(r *plinth.Resource, c *card) *host {
-	h := &host{resource: r, public: c.public, ports: reach.AllPorts(), marks: c.marks, network: "network of " + c.subnet}
+	h := &host{resource: r, public: c.public, ports: reach.AllPorts(), marks: c.marks, network: "network of " + cmp.Or(c.subnet, string(r.ID))}
 	groups := slices.Clone(c.groups)
 	if s, ok := a.subnets[c.subnet]; ok {
 		h.network, h.address = s.network, s.spans

@@ -168,6 +168,13 @@ func (w *World) keys(i int32, v plinth.Value) []string {
 	return out
 }
 
+// world is what a resource is declared with: a Terraform root, a template. What is in no network of the code is taken to be in one with
+// its own world only.
+func world(r *plinth.Resource) string {
+	head, _, _ := strings.Cut(string(r.ID), "#")
+	return r.Project + " " + head
+}
+
 func get(v plinth.Value, path ...string) plinth.Value {
 	out, _ := v.At(path...)
 	return out

@@ -67,6 +67,9 @@ func (a *amazon) usualGroup(e *end) []string {
 			return []string{key}
 		}
 	}
+	if vpc == "" {
+		vpc = world(e.resource)
+	}
 	return []string{"default of " + vpc}
 }
 
@@ -206,7 +209,7 @@ func (a *amazon) fromOutside(e *end) {
 		return
 	}
 	proof = e.public.and(proof)
-	all, some := world(best)
+	all, some := most(best)
 	if all = all.Union(sixPorts(rules, e)); !all.Empty() {
 		a.add(Connection{
 			From: plinth.Internet, FromName: internet, To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: all, When: proof.when,
@@ -304,7 +307,7 @@ func (a *amazon) toOutside(e *end) {
 				list = append(list, part{reach.SpansOf(cell), ports})
 			}
 		}
-		all, some := world(list)
+		all, some := most(list)
 		c := Connection{From: e.resource.ID, FromName: name(e.resource), FromResource: e.resource, When: way.when}
 		if !all.Empty() {
 			c.To, c.ToName, c.Allow, c.Because = plinth.Internet, internet, all, append(slices.Clone(way.steps), used(rules, all, nil)...)
@@ -437,9 +440,9 @@ func (a *amazon) between(from, to *end) {
 func (a *amazon) joined(from, to *end) fact {
 	v, w := a.vpcOf(from), a.vpcOf(to)
 	if v == w {
-		return fact{yes: true}
+		return fact{yes: v != "" || world(from.resource) == world(to.resource)}
 	}
-	if from.resource.Project != to.resource.Project || from.resource.Root != to.resource.Root {
+	if world(from.resource) != world(to.resource) {
 		return fact{}
 	}
 	for _, s := range a.subnetsOf(from) {

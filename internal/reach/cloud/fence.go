@@ -65,7 +65,7 @@ func (h *host) reached(ports reach.Ports) (all reach.Ports, some []part) {
 			list = append(list, part{reach.SpansOf(cell), open})
 		}
 	}
-	return world(list)
+	return most(list)
 }
 
 // tellOutside tells who on the internet reaches a host.

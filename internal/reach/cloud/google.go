@@ -43,7 +43,7 @@ func (w *World) google() {
 		switch r.Type {
 		case "compute.googleapis.com/Network":
 			g.networks[key] = key
-			g.networks[text(r.Props, "name")] = key
+			g.networks[world(r)+text(r.Props, "name")] = key
 		case "iam.googleapis.com/ServiceAccount":
 			g.accounts[key] = text(r.Props, "email")
 		case "compute.googleapis.com/TargetPool":
@@ -53,7 +53,7 @@ func (w *World) google() {
 	for i, r := range w.graph.Resources() {
 		if r.Type == "compute.googleapis.com/Subnetwork" {
 			g.subnets[string(r.ID)] = subnetwork{g.network(int32(i), get(r.Props, "network")), blocks(get(r.Props, "ipCidrRange"))}
-			g.subnets[text(r.Props, "name")] = g.subnets[string(r.ID)]
+			g.subnets[world(r)+text(r.Props, "name")] = g.subnets[string(r.ID)]
 		}
 	}
 	for i, r := range w.graph.Resources() {
@@ -81,16 +81,20 @@ func (w *World) google() {
 
 // network is the key of the network that a value names: by reference, by name or by URL.
 func (g *google) network(i int32, v plinth.Value) string {
+	here := world(g.graph.Resources()[i])
 	for _, key := range g.keys(i, v) {
-		if n := g.networks[key]; n != "" {
-			return n
+		last := here + key[strings.LastIndexByte(key, '/')+1:]
+		for _, k := range [...]string{key, last} {
+			if n := g.networks[k]; n != "" {
+				return n
+			}
+			if s, ok := g.subnets[k]; ok {
+				return s.network
+			}
 		}
-		if s, ok := g.subnets[key]; ok {
-			return s.network
-		}
-		return key[strings.LastIndexByte(key, '/')+1:]
+		return last
 	}
-	return usualNetwork
+	return here + usualNetwork
 }
 
 // marks are the tags and service accounts of a list, accounts by reference or by address.
@@ -200,7 +204,11 @@ func (g *google) machine(r, said *plinth.Resource, v plinth.Value, of int32) {
 		}
 		h.network = g.network(of, where)
 		for _, key := range g.keys(of, where) {
-			h.address = g.subnets[key].spans
+			if s, ok := g.subnets[key]; ok {
+				h.address = s.spans
+			} else {
+				h.address = g.subnets[world(said)+key[strings.LastIndexByte(key, '/')+1:]].spans
+			}
 		}
 		if a := get(n, "accessConfigs"); a.Len() > 0 || a.IsUnknown() {
 			h.public = fact{yes: true, when: a.Why(), steps: []plinth.Step{step(said, a, costAddress, name(said)+" has an address outside")}}
@@ -208,7 +216,7 @@ func (g *google) machine(r, said *plinth.Resource, v plinth.Value, of int32) {
 		in, out := g.fences(h.network, marks)
 		h.fences, h.ways = []fence{in}, []fence{out}
 		g.hosts = append(g.hosts, h)
-		if h.network == usualNetwork && g.networks[usualNetwork] == "" && h.public.yes {
+		if h.network == world(said)+usualNetwork && h.public.yes {
 			g.usual(h)
 		}
 	}
