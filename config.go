@@ -19,5 +19,16 @@ type Config struct {
 	VarFiles      []string // Terraform variable files, relative to the root module they are for or to the target
 	RuleDirs      []string
 	Baselines     []string // files with findings that are known
-	PodSecurity   int      // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
+	Suppress      []Exception
+	PodSecurity   int // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
+}
+
+// Exception is findings that somebody accepts, with a reason. A list that is empty means all.
+type Exception struct {
+	Rules     []string // ids, ids of peers, or the beginning of one and *
+	Paths     []string // glob patterns
+	Resources []string // addresses, with * for any text
+	Why       string
+	Until     string // YYYY-MM-DD, the last day on which it counts; "" for ever
+	At        Location
 }

@@ -87,10 +87,11 @@ const (
 	Internal      ProblemKind = "internal"
 	NotDownloaded ProblemKind = "not-downloaded"
 	Unsupported   ProblemKind = "unsupported"
+	Unused        ProblemKind = "unused" // a suppression that silences nothing
 )
 
 // Incomplete tells whether a problem of this kind makes the whole run incomplete.
-func (k ProblemKind) Incomplete() bool { return k != NotDownloaded && k != Unsupported }
+func (k ProblemKind) Incomplete() bool { return k != NotDownloaded && k != Unsupported && k != Unused }
 
 // Problem is a place that could not be looked at, and why.
 type Problem struct {

@@ -146,30 +146,20 @@ func nearest(m *graph.Map, name string) string {
 
 // drawTargets reads the targets and draws the security graph of each; no rule runs.
 func drawTargets(cmd *cobra.Command, s Streams, f *scanFlags, args []string) (*report.Report, error) {
-	ctx := cmd.Context()
-	targets, err := openTargets(ctx, s, f, args)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
+	var rep *report.Report
+	err := onTargets(cmd.Context(), s, f, args, func(targets []*tree.Tree, d *downloads, p *progress) error {
+		rep = &report.Report{Version: Version(), Source: sources(targets, d)}
 		for _, t := range targets {
-			t.Close()
+			res, c, err := drawOne(cmd, s, f, t, d, p)
+			if err != nil {
+				return err
+			}
+			add(rep, map[string]report.Engine{}, res, c)
+			rep.Exit = worse(rep.Exit, verdict.Exit(nil, res.Problems, c))
 		}
-	}()
-	p := newProgress(s, f.quiet)
-	defer p.clear()
-	d := &downloads{s: s, quiet: f.quiet}
-	defer d.Close()
-	rep := &report.Report{Version: Version(), Source: sources(targets, d)}
-	for _, t := range targets {
-		res, c, err := drawOne(cmd, s, f, t, d, p)
-		if err != nil {
-			return nil, err
-		}
-		add(rep, map[string]report.Engine{}, res, c)
-		rep.Exit = worse(rep.Exit, verdict.Exit(nil, res.Problems, c))
-	}
-	return rep, nil
+		return nil
+	})
+	return rep, err
 }
 
 func drawOne(cmd *cobra.Command, s Streams, f *scanFlags, t *tree.Tree, d *downloads, p *progress) (*scan.Result, *plinth.Config, error) {

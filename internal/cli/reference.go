@@ -107,6 +107,7 @@ func configPage() []byte {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | `PLINTH_%s` | %s |\n", s.key, kind, s.def, flag, envName(s.key), s.about)
 	}
+	b.WriteString("\n" + exceptionHelp)
 	return b.Bytes()
 }
 

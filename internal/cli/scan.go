@@ -17,6 +17,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
+	"github.com/plinthsec/plinth/internal/engine/iam"
 	"github.com/plinthsec/plinth/internal/engine/network"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
@@ -123,6 +124,28 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, f.timeout, errTimeout)
 		defer cancel()
 	}
+	var rep *report.Report
+	err = onTargets(ctx, s, f, args, func(targets []*tree.Tree, d *downloads, p *progress) (err error) {
+		conf := func(dir string) (*plinth.Config, error) {
+			return configure(dir, f.config, f.ignoreRepo, s.Env, f.sets, cmd.Flags())
+		}
+		if rep, err = scanTargets(ctx, conf, f, targets, d, p); err != nil {
+			return err
+		}
+		p.clear()
+		return write(s, f, outs, rep)
+	})
+	if err != nil {
+		return err
+	}
+	if rep.Exit != verdict.Passed {
+		return exit(rep.Exit)
+	}
+	return nil
+}
+
+// onTargets opens the targets for a command and closes them after it.
+func onTargets(ctx context.Context, s Streams, f *scanFlags, args []string, run func([]*tree.Tree, *downloads, *progress) error) error {
 	targets, err := openTargets(ctx, s, f, args)
 	if err != nil {
 		return err
@@ -136,21 +159,7 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 	defer p.clear()
 	d := &downloads{s: s, quiet: f.quiet}
 	defer d.Close()
-	conf := func(dir string) (*plinth.Config, error) {
-		return configure(dir, f.config, f.ignoreRepo, s.Env, f.sets, cmd.Flags())
-	}
-	rep, err := scanTargets(ctx, conf, f, targets, d, p)
-	if err != nil {
-		return err
-	}
-	p.clear()
-	if err := write(s, f, outs, rep); err != nil {
-		return err
-	}
-	if rep.Exit != verdict.Passed {
-		return exit(rep.Exit)
-	}
-	return nil
+	return run(targets, d, p)
 }
 
 var errTimeout = errors.New("the time given with --timeout is over")
@@ -222,8 +231,10 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			}
 		}
 		res.Problems = append(res.Problems, problems...)
-		for _, b := range known.own {
-			b.Suppress(res.Findings)
+		peers, more := ignoreFiles(t, c)
+		res.Problems = append(res.Problems, more...)
+		for _, b := range append(peers, known.own...) {
+			b.Suppress(res.Findings, run.Today)
 		}
 		add(rep, engines, res, c)
 		code := verdict.Exit(res.Findings, res.Problems, c)
@@ -334,7 +345,7 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
 	}
 	foreign := all.EngineNames()
 	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
-		if (secrets.Knows(name) || pipeline.Knows(name) || network.Knows(name)) && !set.Knows(name) {
+		if (secrets.Knows(name) || pipeline.Knows(name) || iam.Knows(name) || network.Knows(name)) && !set.Knows(name) {
 			foreign = append(foreign, name)
 		}
 	}

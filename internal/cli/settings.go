@@ -54,7 +54,7 @@ func settings() []setting {
 		{key: "only", flag: "only", kind: words, about: "run only these rules (ids or aliases) or engines", set: list(func(c *plinth.Config) *[]string { return &c.Only })},
 		{key: "skip", flag: "skip", kind: words, about: "leave these rules or engines out", set: list(func(c *plinth.Config) *[]string { return &c.Skip })},
 		{key: "rules", flag: "rules", kind: words, about: "folders with rules of your own", set: list(func(c *plinth.Config) *[]string { return &c.RuleDirs })},
-		{key: "baseline", flag: "baseline", kind: words, about: "reports of findings that are known: of plinth (-o json) or of gitleaks (JSON)", set: list(func(c *plinth.Config) *[]string { return &c.Baselines })},
+		{key: "baseline", flag: "baseline", kind: words, about: "files with findings that are known: a baseline or report of plinth, a baseline of Checkov or gitleaks (JSON), an ignore file of Trivy (.trivyignore, .trivyignore.yaml)", set: list(func(c *plinth.Config) *[]string { return &c.Baselines })},
 		{key: "severity", flag: "severity", kind: word, def: "info", words: severityWords, about: "report findings from this severity on", set: severity(func(c *plinth.Config) *plinth.Severity { return &c.Least })},
 		{key: "fail-on", flag: "fail-on", kind: word, def: "high", words: append([]string{"none"}, severityWords...), about: "the gate fails from this severity on", set: setFailOn},
 		{key: "fail-on-unknown", flag: "fail-on-unknown", kind: yesNo, about: "an unknown verdict fails the gate", set: truth(func(c *plinth.Config) *bool { return &c.FailOnUnknown })},
@@ -247,7 +247,10 @@ func apply(c *plinth.Config, key string, v []string, where string) error {
 		}
 		keys = append(keys, s.key)
 	}
-	return fmt.Errorf("%s: there is no such key%s", where, value.Hint(key, keys))
+	if key == suppressKey {
+		return fmt.Errorf("%s stands in plinth.yaml only", where)
+	}
+	return fmt.Errorf("%s: there is no such key%s", where, value.Hint(key, append(keys, suppressKey)))
 }
 
 const maxConfig = 4 << 20 // bytes of plinth.yaml
@@ -288,6 +291,12 @@ func fromNode(c *plinth.Config, path, prefix string, n *yaml.Node) error {
 		where := fmt.Sprintf("%s:%d: %s", path, k.Line, key)
 		if v.Kind == yaml.AliasNode {
 			return fmt.Errorf("%s: aliases are not read here", where)
+		}
+		if key == suppressKey {
+			if err := readExceptions(c, path, v); err != nil {
+				return err
+			}
+			continue
 		}
 		if group(key) {
 			if err := fromNode(c, path, key+".", v); err != nil {
@@ -348,6 +357,7 @@ func Schema() ([]byte, error) {
 		}
 		at["properties"].(map[string]any)[parts[len(parts)-1]] = s.schema()
 	}
+	top["properties"].(map[string]any)[suppressKey] = exceptionSchema()
 	top["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	top["title"] = "plinth.yaml"
 	out, err := json.MarshalIndent(top, "", "  ")

@@ -89,3 +89,26 @@ func (b *baselines) know(engines []scan.Engine, t *tree.Tree, c *plinth.Config) 
 }
 
 const ignoreName = ".gitleaksignore"
+
+// ignoreFiles reads the ignore files of Trivy in the top folder of a target, as Trivy does, unless the repository's own configuration
+// is to be left out.
+func ignoreFiles(t *tree.Tree, c *plinth.Config) ([]*verdict.Baseline, []plinth.Problem) {
+	if c.IgnoreRepo || t.Dir() == "" {
+		return nil, nil
+	}
+	var out []*verdict.Baseline
+	var problems []plinth.Problem
+	for _, name := range []string{".trivyignore", ".trivyignore.yaml"} {
+		data, err := t.Read(name)
+		if err != nil {
+			continue
+		}
+		b, err := verdict.ReadBaseline(name, data)
+		if err != nil {
+			problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: name}, Text: err.Error()})
+			continue
+		}
+		out = append(out, b)
+	}
+	return out, problems
+}

@@ -19,6 +19,7 @@ const (
 	excerptsShown = 2 // places of one rule that show their code
 	reasonsShown  = 8 // root causes of unknown verdicts that are listed
 	problemsShown = 12
+	othersShown   = 3 // problems that leave the run complete
 	around        = 1 // lines of code before and after the deciding one
 )
 
@@ -209,44 +210,38 @@ func (t *table) unknowns() {
 	t.w.WriteByte('\n')
 }
 
+// problems writes what could not be looked at, what lies outside, and what silences nothing.
 func (t *table) problems() {
-	if len(t.r.Problems) == 0 {
+	var incomplete, outside, unused []Problem
+	for _, p := range t.r.Problems {
+		switch {
+		case p.Kind.Incomplete():
+			incomplete = append(incomplete, p)
+		case p.Kind == plinth.Unused:
+			unused = append(unused, p)
+		default:
+			outside = append(outside, p)
+		}
+	}
+	t.listed(t.severity(plinth.High, fmt.Sprintf("INCOMPLETE  %s could not be looked at", plural(len(incomplete), "place"))), incomplete, problemsShown)
+	t.listed(t.bold("OUTSIDE  "+plural(len(outside), "thing that lies outside the target or is not supported", "things that lie outside the target or are not supported")), outside, othersShown)
+	t.listed(t.bold("UNUSED  "+plural(len(unused), "suppression silences", "suppressions silence")+" nothing"), unused, othersShown)
+}
+
+// listed writes problems under a heading, and counts those beyond the limit.
+func (t *table) listed(head string, list []Problem, limit int) {
+	if len(list) == 0 {
 		return
 	}
-	incomplete, list := 0, []Problem{}
-	for _, p := range t.r.Problems {
-		if p.Kind.Incomplete() {
-			incomplete++
-			list = append(list, p)
+	fmt.Fprintf(&t.w, "%s\n", head)
+	for i, p := range list {
+		if i == limit && !t.opt.Wide {
+			fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", len(list)-i)))
+			break
 		}
+		t.problem(p)
 	}
-	outside := len(t.r.Problems) - incomplete
-	if incomplete > 0 {
-		fmt.Fprintf(&t.w, "%s\n", t.severity(plinth.High, fmt.Sprintf("INCOMPLETE  %s could not be looked at", plural(incomplete, "place"))))
-		for i, p := range list {
-			if i == problemsShown && !t.opt.Wide {
-				fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", len(list)-i)))
-				break
-			}
-			t.problem(p)
-		}
-		t.w.WriteByte('\n')
-	}
-	if outside > 0 {
-		fmt.Fprintf(&t.w, "%s\n", t.bold(fmt.Sprintf("OUTSIDE  %s", plural(outside, "thing that lies outside the target or is not supported", "things that lie outside the target or are not supported"))))
-		n := 0
-		for _, p := range t.r.Problems {
-			if p.Kind.Incomplete() {
-				continue
-			}
-			if n++; n > 3 && !t.opt.Wide {
-				fmt.Fprintf(&t.w, "  %s\n", t.dim(fmt.Sprintf("… and %d more (-v shows all)", outside-3)))
-				break
-			}
-			t.problem(p)
-		}
-		t.w.WriteByte('\n')
-	}
+	t.w.WriteByte('\n')
 }
 
 func (t *table) problem(p Problem) {

@@ -115,9 +115,7 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 		return nil, err
 	}
 	res.Findings = verdict.Sort(within(t, c.findings()))
-	if !r.Config.IgnoreRepo {
-		verdict.Suppress(res.Findings, r.reading(t), r.Today, c.Problem)
-	}
+	r.suppress(t, c, res.Findings)
 	if err := r.draw(ctx, t, list, c, res); err != nil {
 		return nil, err
 	}
@@ -129,6 +127,24 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 		}
 	}
 	return res, ctx.Err()
+}
+
+// suppress marks the findings that the code itself, or the configuration, silences, and tells what silences nothing.
+func (r *Run) suppress(t *tree.Tree, c *collector, findings []plinth.Finding) {
+	if !r.Config.IgnoreRepo {
+		verdict.Comments{Read: r.reading(t), Today: r.Today, Files: c.understood(), Knows: r.knows, Problem: c.Problem}.Suppress(findings)
+	}
+	accepted := verdict.Accept("config", r.Config.Suppress)
+	accepted.Suppress(findings, r.Today)
+	accepted.Unused(r.Today, c.Problem)
+}
+
+// knows tells whether a rule that ran answers to an id, or one of a peer.
+func (r *Run) knows(id string) bool {
+	return slices.ContainsFunc(r.Engines, func(e Engine) bool {
+		k, ok := e.(interface{ Knows(id string) bool })
+		return ok && k.Knows(id)
+	})
 }
 
 // list lists the files that may be configuration, and all others where an engine looks at them.
@@ -206,6 +222,9 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 			}
 			if !f.Other {
 				want[i] = r.wants(c, f.Path, b)
+			}
+			if want[i] != nil && verdict.Mentions(b) {
+				c.comments(f.Path)
 			}
 			if t.Only(f.Path) {
 				r.look(c, engines, f.Path, b)
@@ -415,6 +434,7 @@ type collector struct {
 	resources []*plinth.Resource
 	chunks    [][]plinth.Finding // full ones but the last: a list of all would be copied as it grows
 	problems  []plinth.Problem
+	commented []string // files that may hold suppressions
 }
 
 var _ plinth.Sink = (*collector)(nil)
@@ -423,6 +443,24 @@ func (c *collector) Resource(r *plinth.Resource) {
 	c.mu.Lock()
 	c.resources = append(c.resources, r)
 	c.mu.Unlock()
+}
+
+func (c *collector) comments(path string) {
+	c.mu.Lock()
+	c.commented = append(c.commented, path)
+	c.mu.Unlock()
+}
+
+// understood lists the files that may hold suppressions and of which nothing was left out: elsewhere a suppression may be about what
+// nobody saw.
+func (c *collector) understood() []string {
+	holes := map[string]bool{}
+	for _, p := range c.problems {
+		holes[p.At.Path] = true
+	}
+	out := slices.DeleteFunc(c.commented, func(p string) bool { return holes[p] })
+	slices.Sort(out)
+	return out
 }
 
 func (c *collector) Problem(p plinth.Problem) {

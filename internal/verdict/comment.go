@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"path"
 	"regexp"
 	"strings"
@@ -25,6 +26,7 @@ type note struct {
 	inside   bool // covers the blocks that it stands in
 	file     bool // covers the whole file
 	from, to int32
+	used     *bool // it silenced something
 }
 
 // The forms that are honoured. Sources: the documentation of each tool.
@@ -38,12 +40,25 @@ var (
 	expForm     = regexp.MustCompile(`:exp:(\d{4}-\d{2}-\d{2})`)
 )
 
+// marks are what some suppression holds.
+var marks = [...][]byte{[]byte(":ignore"), []byte("checkov:skip"), []byte("kics-scan")}
+
+// Mentions tells whether a file may hold suppressions.
+func Mentions(data []byte) bool {
+	for _, m := range marks {
+		if bytes.Contains(data, m) {
+			return true
+		}
+	}
+	return false
+}
+
 // notes reads the suppressions of a file. Only comments count: text behind #, //, /* or --.
 func notes(file string, data []byte) []note {
-	text := string(data)
-	if !strings.Contains(text, ":ignore") && !strings.Contains(text, "checkov:skip") && !strings.Contains(text, "kics-scan") {
+	if !Mentions(data) {
 		return nil
 	}
+	text := string(data)
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	var out []note
 	for i, line := range lines {

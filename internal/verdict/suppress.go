@@ -7,11 +7,20 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
-// Suppress marks the findings that a comment, an annotation or metadata in the code silences. read gives a file of the target;
-// today is a date, YYYY-MM-DD, from which a suppression with an earlier end does not count. A suppression of Plinth's own form
-// without a reason is told to problem and does not count; a peer's form without one is honoured and shown so.
-func Suppress(findings []plinth.Finding, read func(path string) ([]byte, error), today string, problem func(plinth.Problem)) {
-	s := silencer{read: read, today: today, problem: problem, files: map[string][]note{}}
+// Comments are the suppressions that stand in the code of a target.
+type Comments struct {
+	Read    func(path string) ([]byte, error) // a file of the target
+	Today   string                            // YYYY-MM-DD: what ended before does not count
+	Files   []string                          // that hold suppressions, by Mentions; those without findings are looked at for unused ones
+	Knows   func(id string) bool              // whether a rule that ran answers to an id; nil: unused ones are not told
+	Problem func(plinth.Problem)
+}
+
+// Suppress marks the findings that a comment, an annotation or metadata in the code silences. A suppression of Plinth's own form
+// without a reason is told as a problem and does not count; a peer's form without one is honoured and shown so. A comment that names
+// a rule that ran and silences nothing is told as unused.
+func (c Comments) Suppress(findings []plinth.Finding) {
+	s := silencer{Comments: c, files: map[string][]note{}}
 	for i := range findings {
 		f := &findings[i]
 		if f.Verdict == plinth.Pass || f.Suppressed != nil {
@@ -19,13 +28,26 @@ func Suppress(findings []plinth.Finding, read func(path string) ([]byte, error),
 		}
 		f.Suppressed = s.of(f)
 	}
+	if c.Knows != nil {
+		s.unused()
+	}
 }
 
 type silencer struct {
-	read    func(string) ([]byte, error)
-	today   string
-	problem func(plinth.Problem)
-	files   map[string][]note
+	Comments
+	files map[string][]note
+}
+
+// unused tells the comments that silenced nothing although a rule that they name ran.
+func (s *silencer) unused() {
+	for _, file := range s.Files {
+		for _, n := range s.notes(file) {
+			if n.used != nil && *n.used || slices.ContainsFunc(n.ids, func(id string) bool { return strings.Contains(id, "*") }) || !slices.ContainsFunc(n.ids, s.Knows) {
+				continue
+			}
+			s.Problem(plinth.Problem{Kind: plinth.Unused, At: n.at, Text: "the suppression of " + strings.Join(n.ids, ", ") + " silences nothing"})
+		}
+	}
 }
 
 func (s *silencer) notes(file string) []note {
@@ -36,12 +58,13 @@ func (s *silencer) notes(file string) []note {
 		return n
 	}
 	var out []note
-	if data, err := s.read(file); err == nil {
+	if data, err := s.Read(file); err == nil {
 		for _, n := range notes(file, data) {
 			if n.own && n.why == "" {
-				s.problem(plinth.Problem{Kind: plinth.Unsupported, At: n.at, Text: `plinth:ignore without why="…" does not count`})
+				s.Problem(plinth.Problem{Kind: plinth.Unsupported, At: n.at, Text: `plinth:ignore without why="…" does not count`})
 				continue
 			}
+			n.used = new(bool)
 			out = append(out, n)
 		}
 	}
@@ -65,6 +88,7 @@ func (s *silencer) of(f *plinth.Finding) *plinth.Suppression {
 		seen = p.Path
 		for _, n := range s.notes(p.Path) {
 			if s.counts(&n, f) && covers(&n, f) {
+				*n.used = true
 				return s.suppression(n.why, n.until, n.at)
 			}
 		}
@@ -81,7 +105,7 @@ func (s *silencer) suppression(why, until string, at plinth.Location) *plinth.Su
 
 // counts tells whether a note names the finding's rule and has not ended.
 func (s *silencer) counts(n *note, f *plinth.Finding) bool {
-	if n.until != "" && n.until < s.today {
+	if n.until != "" && n.until < s.Today {
 		return false
 	}
 	if n.attr != "" && !hasArgument(f, n.attr, n.value) {

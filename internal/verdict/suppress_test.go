@@ -3,6 +3,7 @@ package verdict
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestComments(t *testing.T) {
 				at = decl.Header
 			}
 			list := []plinth.Finding{{Rule: rule, Decl: decl, At: at, Verdict: plinth.Fail}}
-			Suppress(list, func(string) ([]byte, error) { return []byte(tc.text), nil }, "2026-01-01", func(plinth.Problem) {})
+			Comments{Read: func(string) ([]byte, error) { return []byte(tc.text), nil }, Today: "2026-01-01", Problem: func(plinth.Problem) {}}.Suppress(list)
 			got := ""
 			if s := list[0].Suppressed; s != nil {
 				got = s.Why
@@ -81,14 +82,32 @@ func TestModuleCalls(t *testing.T) {
 		return plinth.Finding{Rule: rule, Decl: decl, At: plinth.Location{Path: "m/main.tf", Line: 2, EndLine: 2}, Verdict: plinth.Fail}
 	}
 	list := []plinth.Finding{find(2, 4), find(5, 6)}
-	Suppress(list, func(p string) ([]byte, error) {
+	read := func(p string) ([]byte, error) {
 		if s, ok := files[p]; ok {
 			return []byte(s), nil
 		}
 		return nil, errors.New("no file")
-	}, "2026-01-01", func(p plinth.Problem) { t.Error(p) })
+	}
+	Comments{Read: read, Today: "2026-01-01", Problem: func(p plinth.Problem) { t.Error(p) }}.Suppress(list)
 	if got := fmt.Sprint(list[0].Suppressed != nil, list[1].Suppressed != nil); got != "true false" {
 		t.Error(got)
+	}
+}
+
+// TestUnused tells the comments that name a rule that ran and silence nothing, and no others.
+func TestUnused(t *testing.T) {
+	rule := &plinth.Rule{ID: "aws-x-open", Aliases: []string{"CKV_AWS_1"}}
+	text := "a = 1 # checkov:skip=CKV_AWS_1:known\nb = 1 # checkov:skip=CKV_AWS_1:gone\nc = 1 # checkov:skip=CKV_OTHER_9:not ours\nd = 1 # kics-scan ignore-line\n"
+	at := plinth.Location{Path: "a.tf", Line: 1, EndLine: 1}
+	list := []plinth.Finding{{Rule: rule, Decl: &plinth.Declaration{At: at, Header: at}, At: at, Verdict: plinth.Fail}}
+	var told []string
+	Comments{
+		Read: func(string) ([]byte, error) { return []byte(text), nil }, Today: "2026-01-01", Files: []string{"a.tf"},
+		Knows:   func(id string) bool { return id == "ckv_aws_1" },
+		Problem: func(p plinth.Problem) { told = append(told, fmt.Sprintf("%s %d %s", p.Kind, p.At.Line, p.Text)) },
+	}.Suppress(list)
+	if want := []string{"unused 2 the suppression of ckv_aws_1 silences nothing"}; !slices.Equal(told, want) {
+		t.Errorf("got %q, want %q", told, want)
 	}
 }
 

@@ -266,7 +266,7 @@ func Exit(findings []plinth.Finding, problems []plinth.Problem, c *plinth.Config
 		return Passed
 	}
 	for _, p := range problems {
-		if p.Kind.Incomplete() || c.Strict {
+		if p.Kind.Incomplete() || c.Strict && p.Kind != plinth.Unused {
 			return Incomplete
 		}
 	}

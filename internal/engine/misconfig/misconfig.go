@@ -37,6 +37,9 @@ func New(rules *rule.Set) *Engine { return &Engine{rules: rules} }
 // Name is the engine's name.
 func (e *Engine) Name() string { return Name }
 
+// Knows tells whether one of the engine's rules answers to an id, or one of a peer.
+func (e *Engine) Knows(id string) bool { return e.rules.Knows(id) }
+
 // work is some resources of one type with the rules for them.
 type work struct {
 	rules     []*rule.Rule
