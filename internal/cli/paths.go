@@ -120,7 +120,7 @@ func ask(g report.Graph, f *pathFlags) (a report.Answer, missing []string) {
 		}
 		return out
 	}
-	q := graph.Question{From: find(f.from), Limit: f.limit}
+	q := graph.Question{From: slices.DeleteFunc(find(f.from), func(i uint32) bool { return g.Nodes()[i].Type == plinth.TypeTaken }), Limit: f.limit}
 	a = report.Answer{Graph: g, From: strings.Join(f.from, ", "), To: strings.Join(f.to, ", "), First: 1}
 	if len(f.from) == 0 {
 		q.From, a.From = attack.Principals(g.Map), "every principal"
