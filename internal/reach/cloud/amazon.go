@@ -51,6 +51,7 @@ type rule struct {
 	spans  reach.Spans
 	six    bool // all of IPv6
 	groups []string
+	listed bool // a prefix list that is not in the code
 	step   plinth.Step
 }
 
@@ -275,6 +276,7 @@ func (a *amazon) rule(i int32, r *plinth.Resource, v plinth.Value, peer string) 
 	prefix := get(v, peer+"PrefixListId")
 	for _, key := range a.keys(i, prefix) {
 		u.spans = u.spans.Union(a.lists[key])
+		u.listed = u.listed || a.lists[key] == nil
 	}
 	what := "some"
 	switch {

@@ -61,6 +61,7 @@ type end struct {
 	ports    reach.Ports
 	balancer bool     // it sends to its targets only
 	targets  []target // of a load balancer
+	six      bool     // it asks for an address of IPv6
 	open     bool     // no security group stands before it
 	service  bool     // of the provider: it needs neither address nor route
 	sources  reach.Spans
@@ -213,7 +214,7 @@ func Knows(typ string) bool {
 	switch typ {
 	case "AWS::EC2::Instance", "AWS::EC2::NetworkInterface", "AWS::AutoScaling::AutoScalingGroup", "AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::Redshift::Cluster",
 		"AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup", "AWS::OpenSearchService::Domain", "AWS::Elasticsearch::Domain", "AWS::ECS::Service",
-		"AWS::Lambda::Function", "AWS::EKS::Cluster", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer",
+		"AWS::Lambda::Function", "AWS::EKS::Cluster", "AWS::ApiGatewayV2::Api", "AWS::ApiGateway::RestApi", "AWS::CloudFront::Distribution", "AWS::ElasticLoadBalancingV2::LoadBalancer", "AWS::ElasticLoadBalancing::LoadBalancer",
 		"Microsoft.Compute/virtualMachines", "Microsoft.Compute/virtualMachineScaleSets", "Microsoft.Sql/servers", "Microsoft.DBforPostgreSQL/servers",
 		"Microsoft.DBforPostgreSQL/flexibleServers", "Microsoft.DBforMySQL/servers", "Microsoft.DBforMySQL/flexibleServers", "Microsoft.DBforMariaDB/servers",
 		"Microsoft.ContainerService/managedClusters", "Microsoft.Web/sites", "Microsoft.Network/loadBalancers",

@@ -21,6 +21,7 @@ func (a *amazon) connect() {
 			a.toTargets(e, byKey)
 		}
 	}
+	a.gateways(byKey)
 	for _, from := range a.ends {
 		if from.balancer || !from.sends || from.service {
 			continue
@@ -49,6 +50,8 @@ func (a *amazon) rulesOf(e *end, egress bool) []rule {
 		switch {
 		case g == nil && egress:
 			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: plinth.Step{Note: "a security group that is not in the code lets it out", At: place(plinth.Value{}, e.resource), Resource: name(e.resource)}})
+		case g == nil && e.balancer: // it is made to be reached
+			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere()})
 		case g == nil:
 		case egress:
 			out = append(out, g.egress...)
@@ -112,6 +115,9 @@ func (a *amazon) exit(s *subnet) (fact, string) {
 	}
 	t, key := a.tableOf(s)
 	r := a.network[s.vpc].resource
+	if t == nil && s.resource != nil && s.resource.Decl != nil && s.resource.Decl.Type == "aws_default_subnet" {
+		return fact{yes: true}, byGateway
+	}
 	switch {
 	case t == nil && (s.resource == nil || key != ""):
 		return fact{yes: true, when: []string{"subnet " + a.called(s.key) + " has a route to the internet"}}, byGateway
@@ -149,11 +155,7 @@ var ephemeral = reach.SpansOf(reach.Span{Lo: 32768, Hi: 60999})
 
 // passes tells which ports the ACL of a subnet lets addresses reach in one direction, and answers from there.
 func (a *amazon) passes(s *subnet, way int, peer reach.Span, ports reach.Ports) reach.Ports {
-	key := s.acl
-	if key == "" {
-		key = a.usual[s.vpc]
-	}
-	l := a.acls[key]
+	l := a.aclOf(s)
 	if l == nil {
 		return ports // the default one lets everything through
 	}
@@ -184,15 +186,43 @@ func decide(entries []entry, peer reach.Span) reach.Ports {
 
 // fromOutside tells who on the internet reaches an end.
 func (a *amazon) fromOutside(e *end) {
-	if !e.public.yes || e.ports.Empty() {
+	if e.ports.Empty() {
 		return
 	}
 	rules := a.rulesOf(e, false)
 	if e.sources != nil {
 		rules = []rule{{ports: reach.AllPorts(), spans: e.sources}}
 	}
+	best, proof := a.fromFour(e, rules)
+	all, some := most(best)
+	c := Connection{To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource}
+	if six, way := a.fromSix(e, rules); !six.Minus(all).Empty() {
+		c.From, c.FromName, c.Allow, c.When = plinth.Internet, internet, six.Union(all), way.when
+		c.Because = append(slices.Clone(way.steps), used(rules, six, nil)...)
+		a.add(c)
+		all = all.Union(six)
+	} else if !all.Empty() {
+		c.From, c.FromName, c.Allow, c.When = plinth.Internet, internet, all, proof.when
+		c.Because = append(slices.Clone(proof.steps), used(rules, all, nil)...)
+		a.add(c)
+	}
+	for _, p := range some {
+		if p.ports = p.ports.Minus(all); p.ports.Empty() {
+			continue
+		}
+		c.From, c.FromName, c.Allow, c.When = "", external(p.addresses), p.ports, proof.when
+		c.Because = append(slices.Clone(proof.steps), used(rules, p.ports, p.addresses)...)
+		a.add(c)
+	}
+}
+
+// fromFour tells which addresses of IPv4 reach which ports of an end, through the subnet that rests on the fewest conditions.
+func (a *amazon) fromFour(e *end, rules []rule) ([]part, fact) {
 	var best []part
 	var proof fact
+	if !e.public.yes {
+		return nil, proof
+	}
 	for _, s := range a.subnetsOf(e) {
 		way := fact{yes: true}
 		if !e.service {
@@ -205,26 +235,13 @@ func (a *amazon) fromOutside(e *end) {
 			best, proof = list, way
 		}
 	}
-	if best == nil {
-		return
-	}
 	proof = e.public.and(proof)
-	all, some := most(best)
-	if all = all.Union(sixPorts(rules, e)); !all.Empty() {
-		a.add(Connection{
-			From: plinth.Internet, FromName: internet, To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: all, When: proof.when,
-			Because: append(slices.Clone(proof.steps), used(rules, all, nil)...),
-		})
-	}
-	for _, p := range some {
-		if p.ports = p.ports.Minus(all); p.ports.Empty() {
-			continue
+	for _, key := range e.groups {
+		if a.groups[key] == nil && e.balancer {
+			proof.when = append(proof.when, "security group "+a.called(key)+" lets it in")
 		}
-		a.add(Connection{
-			FromName: external(p.addresses), To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: p.ports, When: proof.when,
-			Because: append(slices.Clone(proof.steps), used(rules, p.ports, p.addresses)...),
-		})
 	}
+	return best, proof
 }
 
 // parts are the addresses of the internet with the ports of an end that they reach through a subnet.
@@ -233,11 +250,7 @@ func (a *amazon) parts(e *end, s *subnet, rules []rule) []part {
 	for _, u := range rules {
 		at = append(at, u.spans)
 	}
-	key := s.acl
-	if key == "" {
-		key = a.usual[s.vpc]
-	}
-	if l := a.acls[key]; l != nil {
+	if l := a.aclOf(s); l != nil {
 		for _, list := range l.entries {
 			for _, x := range list {
 				at = append(at, x.spans)
@@ -257,18 +270,63 @@ func (a *amazon) parts(e *end, s *subnet, rules []rule) []part {
 	return out
 }
 
-// sixPorts are the ports that rules open to all of IPv6, where an end has such an address: a load balancer of both kinds.
-func sixPorts(rules []rule, e *end) reach.Ports {
-	var out reach.Ports
-	if kind := text(e.resource.Props, "IpAddressType"); !strings.HasPrefix(kind, "dualstack") {
-		return out
+// fromSix tells which ports all of IPv6 reaches: of what has such an address, which is always one outside, through a subnet with a
+// route for it.
+func (a *amazon) fromSix(e *end, rules []rule) (reach.Ports, fact) {
+	if e.service || e.balancer && !strings.HasPrefix(text(e.resource.Props, "IpAddressType"), "dualstack") || e.balancer && !e.public.yes {
+		return reach.Ports{}, fact{}
 	}
-	for _, u := range rules {
-		if u.six {
-			out = out.Union(u.ports.Intersect(e.ports))
+	for _, s := range a.subnetsOf(e) {
+		t, _ := a.tableOf(s)
+		if t == nil || !e.balancer && !e.six && (s.resource == nil || !get(s.resource.Props, "AssignIpv6AddressOnCreation").Bool()) {
+			continue
+		}
+		for _, u := range t.routes {
+			if u.via != byGateway || !u.six {
+				continue
+			}
+			var ports reach.Ports
+			for _, x := range rules {
+				if x.six {
+					ports = ports.Union(x.ports.Intersect(e.ports))
+				}
+			}
+			if l := a.aclOf(s); l != nil {
+				ports = ports.Intersect(decideSix(l.entries[0]))
+				if len(ephemeral.Intersect(decideSix(l.entries[1])[reach.TCP])) == 0 {
+					ports = reach.Ports{}
+				}
+			}
+			if !ports.Empty() {
+				return ports, fact{yes: true, steps: []plinth.Step{u.step}}
+			}
 		}
 	}
-	return out
+	return reach.Ports{}, fact{}
+}
+
+// decideSix is what the first matching entries of an ACL let through for all of IPv6.
+func decideSix(entries []entry) reach.Ports {
+	var allowed, decided reach.Ports
+	for _, e := range entries {
+		if !e.six {
+			continue
+		}
+		if e.allow {
+			allowed = allowed.Union(e.ports.Minus(decided))
+		}
+		decided = decided.Union(e.ports)
+	}
+	return allowed
+}
+
+// aclOf is the network ACL of a subnet, nil where everything passes.
+func (a *amazon) aclOf(s *subnet) *acl {
+	key := s.acl
+	if key == "" {
+		key = a.usual[s.vpc]
+	}
+	return a.acls[key]
 }
 
 // used are the steps of the rules that let some of the ports through from some addresses; nil: any.
@@ -337,7 +395,8 @@ func (a *amazon) toTargets(e *end, byKey map[string]*end) {
 	told := map[string]reach.Ports{}
 	for _, t := range e.targets {
 		to := byKey[t.key]
-		if to == nil {
+		if to == nil || to.resource.Type == "AWS::Lambda::Function" {
+			a.toFunction(e, &t)
 			continue
 		}
 		ports := t.ports

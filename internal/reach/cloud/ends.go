@@ -123,6 +123,7 @@ func (a *amazon) address(r *plinth.Resource, said plinth.Value, subnets []string
 func (a *amazon) instance(i int32, r *plinth.Resource) *end {
 	e := &end{groups: a.keys(i, get(r.Props, "SecurityGroupIds")), subnets: a.keys(i, get(r.Props, "SubnetId")), ports: reach.AllPorts(), sends: true}
 	e.groups = append(e.groups, a.keys(i, get(r.Props, "SecurityGroups"))...)
+	e.six = get(r.Props, "Ipv6AddressCount").Num() > 0 || get(r.Props, "Ipv6Addresses").Len() > 0
 	said := plinth.Value{}
 	for _, n := range get(r.Props, "NetworkInterfaces").List() {
 		if v := get(n, "AssociatePublicIpAddress"); !v.IsNull() {
