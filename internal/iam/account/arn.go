@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/iam"
 )
 
 // maxDepth bounds texts inside texts: a name that is made of names.
@@ -163,10 +164,18 @@ func plain(r *plinth.Resource) (typ, name string, ok bool) {
 
 func (e *Estate) makeARN(i int32) string {
 	r := e.g.Resources()[i]
+	if v, ok := r.Source.Get("arn"); ok && forms[TypeOf(r)].arn != "" { // a data source, a plan, a state
+		if s, ok := e.text(i, v); ok && strings.HasPrefix(s, "arn:") {
+			return s
+		}
+	}
 	if r.Data {
-		if v, ok := r.Source.Get("arn"); ok {
-			if s, ok := e.text(i, v); ok {
-				return s
+		if TypeOf(r) == "AWS::IAM::ManagedPolicy" {
+			for _, path := range [...]string{"", "job-function/", "service-role/", "aws-service-role/"} {
+				arn := "arn:aws:iam::aws:policy/" + path + e.name(i)
+				if _, ok := iam.Managed(arn); ok {
+					return arn
+				}
 			}
 		}
 	}

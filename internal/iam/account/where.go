@@ -165,6 +165,9 @@ func (e *Estate) infer(w *where, all *said) {
 		if len(parts) < 6 || open(parts[5]) {
 			continue
 		}
+		if isNumber(parts[4]) {
+			votes[parts[4]] += 100 // it says so itself
+		}
 		for account := range all.named[bare(parts)] {
 			votes[account] += 2
 		}
