@@ -20,6 +20,11 @@ var _ Sink = (*Builder)(nil)
 // NewBuilder returns an empty Builder that passes on problems, its own and those it is told.
 func NewBuilder(problem func(plinth.Problem)) *Builder { return &Builder{problem: problem} }
 
+// Grow makes room for as many more nodes and relations.
+func (b *Builder) Grow(nodes, relations int) {
+	b.nodes, b.relations = slices.Grow(b.nodes, nodes), slices.Grow(b.relations, relations)
+}
+
 // Node takes a node. One without an id is refused with a problem.
 func (b *Builder) Node(n plinth.Node) {
 	if n.ID == "" {

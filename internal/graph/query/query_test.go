@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -213,4 +214,27 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestDocumented reads the queries of docs/graph.md.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../docs/graph.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```cypher\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
+	if len(blocks) == 0 {
+		t.Fatal("no queries")
+	}
+	m := estate(t)
+	for _, b := range blocks {
+		q, err := query.Parse(b[1])
+		if err != nil {
+			t.Errorf("%s\n%v", b[1], err)
+			continue
+		}
+		if _, err := q.Run(t.Context(), m); err != nil {
+			t.Errorf("%s\n%v", b[1], err)
+		}
+	}
 }

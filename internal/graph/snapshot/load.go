@@ -25,7 +25,7 @@ func Load(ctx context.Context, path string) (*graph.Map, error) {
 	if err := check(ctx, db, path); err != nil {
 		return nil, err
 	}
-	l := &loader{ctx: ctx, db: db}
+	l := &loader{ctx: ctx, db: db, permissions: map[string][]string{}, conditions: map[string]plinth.Condition{}}
 	for _, load := range []func() error{l.loadNodes, l.loadAliases, l.loadSteps, l.loadRelations, l.loadEvidence} {
 		if err := load(); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -33,12 +33,14 @@ func Load(ctx context.Context, path string) (*graph.Map, error) {
 	}
 	var refused error
 	b := graph.NewBuilder(func(p plinth.Problem) { refused = fmt.Errorf("%s: %s", path, p.Text) })
+	b.Grow(len(l.nodes), len(l.relations))
 	for _, n := range l.nodes {
 		b.Node(n)
 	}
 	for _, r := range l.relations {
 		b.Relation(r)
 	}
+	*l = loader{}
 	if refused != nil {
 		return nil, refused
 	}
@@ -78,6 +80,9 @@ type loader struct {
 	nodes     []plinth.Node
 	steps     []plinth.Step
 	relations []plinth.Relation
+	// Texts of lists that were read: many relations have the same.
+	permissions map[string][]string
+	conditions  map[string]plinth.Condition
 }
 
 // each reads the rows of a statement and hands them over one by one.
@@ -179,19 +184,32 @@ func (l *loader) loadRelations() error {
 			return fmt.Errorf("relation %d has an end that is no node", number)
 		}
 		r.From, r.To = l.nodes[from].ID, l.nodes[to].ID
-		if permissions != "[]" {
-			if err := json.Unmarshal([]byte(permissions), &r.Permissions); err != nil {
-				return fmt.Errorf("permissions of relation %d: %w", number, err)
-			}
+		var err error
+		if r.Permissions, err = listed(l.permissions, permissions); err != nil {
+			return fmt.Errorf("permissions of relation %d: %w", number, err)
 		}
-		if condition != "[]" {
-			if err := json.Unmarshal([]byte(condition), &r.When); err != nil {
-				return fmt.Errorf("condition of relation %d: %w", number, err)
-			}
+		if r.When, err = listed(l.conditions, condition); err != nil {
+			return fmt.Errorf("condition of relation %d: %w", number, err)
 		}
 		l.relations = append(l.relations, r)
 		return nil
 	})
+}
+
+// listed reads a list as JSON, each text once. An empty one is nil.
+func listed[T []string | plinth.Condition](known map[string]T, text string) (T, error) {
+	if text == "[]" {
+		return nil, nil
+	}
+	if list, ok := known[text]; ok {
+		return list, nil
+	}
+	var list T
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		return nil, err
+	}
+	known[text] = list
+	return list, nil
 }
 
 func (l *loader) loadEvidence() error {

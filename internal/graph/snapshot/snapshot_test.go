@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,39 @@ func BenchmarkSnapshot(b *testing.B) {
 		b.ReportMetric(time.Since(start).Seconds(), "s/save")
 		if _, err := snapshot.Load(b.Context(), path); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestDocumented runs the statements of docs/graph.md.
+func TestDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../docs/graph.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(doc), -1)
+	nodes, relations := sample()
+	path := filepath.Join(t.TempDir(), "g.db")
+	if err := snapshot.Save(t.Context(), path, build(t, nodes, relations)); err != nil || len(blocks) == 0 {
+		t.Fatal(len(blocks), err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, b := range blocks {
+		rows, err := db.Query(b[1])
+		if err != nil {
+			t.Errorf("%s\n%v", b[1], err)
+			continue
+		}
+		n := 0
+		for rows.Next() {
+			n++
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil || n == 0 {
+			t.Errorf("%s\n%d rows, %v", b[1], n, err)
 		}
 	}
 }
