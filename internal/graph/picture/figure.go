@@ -10,7 +10,7 @@ import (
 
 // Limits of a picture: more can be drawn, but not read.
 const (
-	maxBoxes = 60 // nodes
+	maxBoxes = 40 // nodes
 	maxNotes = 3  // pieces of evidence at one arrow
 )
 

@@ -12,7 +12,7 @@ const (
 	lineHeight = 15.0
 	padding    = 9.0
 	gapX       = 26.0
-	gapY       = 26.0
+	gapY       = 32.0
 	margin     = 20.0
 	sweeps     = 24 // over all layers, for order and for places
 )
@@ -23,6 +23,7 @@ type item struct {
 	height      float64
 	layer       int
 	x, y        float64 // of where lines enter
+	top, bottom float64 // of the layer: between them lines run straight, so that none runs over a text
 	up, down    []int   // items in the layers above and below that it is joined with
 	order       int
 }
@@ -216,6 +217,7 @@ func (l *layout) place() {
 		}
 		for _, i := range layer {
 			l.items[i].y += (high - l.items[i].height) / 2
+			l.items[i].top, l.items[i].bottom = y, y+high
 		}
 		y += high + gapY
 	}

@@ -213,13 +213,24 @@ func (f *figure) drawArrow(b *strings.Builder, l *layout, i int, a arrow) {
 	route := l.routes[i]
 	type point struct{ x, y float64 }
 	var points []point
+	add := func(x, y float64) {
+		if p := (point{x, y}); len(points) == 0 || points[len(points)-1] != p { // a tip needs a line that has a direction
+			points = append(points, p)
+		}
+	}
 	for k, n := range route {
 		it := &l.items[n]
 		if k > 0 {
-			points = append(points, point{it.x, it.y - 1})
+			add(it.x, it.top-1)
 		}
-		if k < len(route)-1 {
-			points = append(points, point{it.x, it.y + it.height + 1})
+		switch k {
+		case 0:
+			add(it.x, it.y+it.height+1)
+			add(it.x, it.bottom+1)
+		case len(route) - 1:
+			add(it.x, it.y-1)
+		default:
+			add(it.x, it.bottom+1)
 		}
 	}
 	var d strings.Builder
