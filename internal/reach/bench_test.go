@@ -94,6 +94,9 @@ func FuzzNew(f *testing.F) {
 		}
 		w := reach.New(resources)
 		w.Exposures(resources)
+		w.Backings(resources)
+		w.Guards()
+		w.Plaintext()
 		for c := range w.Connections(true) {
 			if c.Allow.Empty() || c.From == c.To {
 				t.Errorf("%s → %s: %s", c.From, c.To, c.Allow)

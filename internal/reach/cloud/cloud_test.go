@@ -19,6 +19,7 @@ import (
 	"github.com/plinthsec/plinth/internal/reach/cloud"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 var update = flag.Bool("update", false, "write connections into the golden files")
@@ -93,4 +94,28 @@ func connections(t *testing.T, dir string) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// FuzzNew gives any list of resources to the evaluation.
+func FuzzNew(f *testing.F) {
+	f.Add(`[{"type":"AWS::EC2::SecurityGroup","SecurityGroupIngress":[{"CidrIp":"0.0.0.0/0","FromPort":-1,"ToPort":1e99,"IpProtocol":"tcp"},{"CidrIp":"1.2.3.4/33"},7]},{"type":"AWS::EC2::Instance","SecurityGroupIds":["tf:.#0"],"NetworkInterfaces":[{"AssociatePublicIpAddress":true},null]}]`)
+	f.Add(`[{"type":"AWS::ElasticLoadBalancingV2::LoadBalancer","SecurityGroups":["x"],"IpAddressType":"dualstack"},{"type":"AWS::ElasticLoadBalancing::LoadBalancer","Listeners":[{"LoadBalancerPort":"99999"}]},{"type":"AWS::EC2::Route","RouteTableId":"a","DestinationCidrBlock":"::/0"}]`)
+	f.Add(`[{"type":"Microsoft.Network/networkSecurityGroups","properties":{"securityRules":[{"properties":{"priority":"x","destinationPortRange":"70000-1","sourceAddressPrefix":"*"}}]}},{"type":"compute.googleapis.com/Firewall","allowed":[{"IPProtocol":"tcp","ports":["0-65536","a-b"]}]},{"type":"compute.googleapis.com/Instance","networkInterfaces":[{"accessConfigs":[{}]}]}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := value.ParseJSON(text)
+		if err != nil || list.Len() > 30 {
+			return
+		}
+		var resources []*plinth.Resource
+		for i, v := range list.List() {
+			typ, _ := v.Get("type")
+			id := fmt.Sprintf("tf:.#%d", i)
+			resources = append(resources, &plinth.Resource{ID: plinth.ID(id), Type: typ.Str(), Props: v, Source: v, Decl: &plinth.Declaration{Address: id}})
+		}
+		for _, c := range cloud.New(graph.New(resources)).Connections() {
+			if c.Allow.Empty() || c.FromName == "" || c.ToName == "" {
+				t.Errorf("%s → %s: %s", c.FromName, c.ToName, c.Allow)
+			}
+		}
+	})
 }

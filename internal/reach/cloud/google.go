@@ -82,19 +82,20 @@ func (w *World) google() {
 // network is the key of the network that a value names: by reference, by name or by URL.
 func (g *google) network(i int32, v plinth.Value) string {
 	here := world(g.graph.Resources()[i])
-	for _, key := range g.keys(i, v) {
-		last := here + key[strings.LastIndexByte(key, '/')+1:]
-		for _, k := range [...]string{key, last} {
-			if n := g.networks[k]; n != "" {
-				return n
-			}
-			if s, ok := g.subnets[k]; ok {
-				return s.network
-			}
-		}
-		return last
+	list := g.keys(i, v)
+	if len(list) == 0 {
+		return here + usualNetwork
 	}
-	return here + usualNetwork
+	last := here + list[0][strings.LastIndexByte(list[0], '/')+1:]
+	for _, k := range [...]string{list[0], last} {
+		if n := g.networks[k]; n != "" {
+			return n
+		}
+		if s, ok := g.subnets[k]; ok {
+			return s.network
+		}
+	}
+	return last
 }
 
 // marks are the tags and service accounts of a list, accounts by reference or by address.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 var update = flag.Bool("update", false, "write suggestions into the golden files")
@@ -91,4 +92,31 @@ func TestMentions(t *testing.T) {
 			t.Errorf("%s=%s: %q, want %q", c.called, c.text, s, c.want)
 		}
 	}
+}
+
+// FuzzFor gives any list of objects to the suggestion, which must be able to read what it wrote.
+func FuzzFor(f *testing.F) {
+	f.Add(`[{"type":"core/Pod","metadata":{"name":"a","labels":{"x":"'\"#: \\n"}},"spec":{"containers":[{"env":[{"name":"A_HOST","value":"b:80"}]}]}},{"type":"core/Service","metadata":{"name":"b"},"spec":{"selector":{"x":"'\"#: \\n"},"ports":[{"port":80,"protocol":"SCTP"}]}}]`)
+	f.Add(`[{"type":"apps/StatefulSet","metadata":{"name":"s","namespace":"n: [x"},"spec":{"serviceName":"s","template":{"metadata":{"labels":{"yes":"no","1":"2"}},"spec":{}}}},{"type":"core/Service","metadata":{"name":"s","namespace":"n: [x"},"spec":{"selector":{"1":"2"},"type":"NodePort","ports":[{"port":1}]}}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := value.ParseJSON(text)
+		if err != nil || list.Len() > 30 {
+			return
+		}
+		var resources []*plinth.Resource
+		for _, v := range list.List() {
+			typ, _ := v.Get("type")
+			name, _ := v.At("metadata", "name")
+			resources = append(resources, &plinth.Resource{Type: typ.Str(), Name: name.Str(), Props: v, Decl: &plinth.Declaration{}})
+		}
+		s, ok := For(resources)
+		if !ok {
+			return
+		}
+		for _, x := range s.Faults {
+			if strings.HasPrefix(x, "line ") {
+				t.Errorf("%s\n%s", x, s.YAML())
+			}
+		}
+	})
 }

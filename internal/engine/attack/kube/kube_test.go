@@ -2,10 +2,9 @@ package kube
 
 import (
 	"context"
+	"fmt"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
+	"github.com/plinthsec/plinth/internal/value"
 )
 
 // heap gathers what is told.
@@ -121,16 +121,28 @@ func (h *heap) from(technique string) []string {
 	})
 }
 
-func corpus(t testing.TB, name string) string {
-	dir := os.Getenv("PLINTH_CORPORA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "..", "shared", "corpora")
-	}
-	dir = filepath.Join(dir, name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the corpus is not here: set PLINTH_CORPORA")
-	}
-	return dir
+// FuzzRelate gives any list of objects to the engine.
+func FuzzRelate(f *testing.F) {
+	f.Add(`[{"type":"core/Pod","metadata":{"name":"a"},"spec":{"hostPID":true,"containers":[{"name":"x","securityContext":{"privileged":true,"capabilities":{"add":["ALL",1]}},"volumeMounts":[{"name":"v","subPath":"../.."}]},null],"volumes":[{"name":"v","hostPath":{"path":"/proc"}}]}}]`)
+	f.Add(`[{"type":"rbac.authorization.k8s.io/ClusterRole","metadata":{"name":"r"},"aggregationRule":{"clusterRoleSelectors":[{}]},"rules":[{"verbs":["*"],"apiGroups":["*"],"resources":["*"]}]},{"type":"rbac.authorization.k8s.io/ClusterRoleBinding","roleRef":{"name":"r"},"subjects":[{"kind":"ServiceAccount"},{"kind":"Group","name":"system:masters"},{"kind":"X"},3]}]`)
+	f.Add(`[{"type":"core/Secret","type2":1,"metadata":{"annotations":{"kubernetes.io/service-account.name":"a"}}},{"type":"core/Namespace","metadata":{"labels":[]}},{"type":"core/Service","spec":{"selector":{"a":null}}},{"type":"apps/StatefulSet","spec":{"template":{"spec":{"containers":{}}}}}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := value.ParseJSON(text)
+		if err != nil || list.Len() > 50 {
+			return
+		}
+		var resources []*plinth.Resource
+		for i, v := range list.List() {
+			typ, _ := v.Get("type")
+			name, _ := v.At("metadata", "name")
+			resources = append(resources, &plinth.Resource{
+				ID: plinth.ID(fmt.Sprintf("k8s:#%d", i)), Type: typ.Str(), Name: name.Str(), Props: v, Decl: &plinth.Declaration{Address: fmt.Sprintf("X/%d", i)},
+			})
+		}
+		if err := Relate(context.Background(), &graph.Scene{Graph: graph.New(resources)}, &counter{}); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // counter counts what is told.

@@ -103,9 +103,7 @@ func (c *cluster) findSubjects() {
 		x.hits = c.hitsOf(x)
 	}
 	for s, x := range c.bySubject {
-		for _, g := range c.groupsOf(s) {
-			x.groups = append(x.groups, g)
-		}
+		x.groups = c.groupsOf(s)
 	}
 }
 
