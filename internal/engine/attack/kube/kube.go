@@ -195,6 +195,7 @@ func (c *cluster) relate(ctx context.Context) error {
 	c.tellWorkloads()
 	c.tellNewPods()
 	c.tellServices()
+	c.tellMapped()
 	c.tellAdmin()
 	return ctx.Err()
 }
