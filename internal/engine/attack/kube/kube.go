@@ -52,8 +52,10 @@ func Relate(ctx context.Context, s *graph.Scene, to graph.Sink) error {
 	if err != nil {
 		return err
 	}
+	principals := principalsOf(s.Resources())
 	for _, name := range slices.Sorted(maps.Keys(clusters)) {
 		c := newCluster(name, edges, clusters[name], to)
+		c.principals = principals
 		if err := c.relate(ctx); err != nil {
 			return err
 		}
@@ -93,7 +95,8 @@ type cluster struct {
 	adminProof *plinth.Step
 	relations  int
 	said       []said
-	waiting    map[saidKey]int // which of said
+	waiting    map[saidKey]int         // which of said
+	principals map[plinth.ID]plinth.ID // of AWS, by role/NAME
 }
 
 // account is a service account, declared or not.

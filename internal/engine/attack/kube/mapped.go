@@ -34,16 +34,45 @@ func (c *cluster) tellMapped() {
 	}
 }
 
+// principalsOf are the roles and users that resources declare, by the last part of their ARN: role/NAME. Code mostly does not say the
+// number of its account; a name that two share stands for neither.
+func principalsOf(resources []*plinth.Resource) map[plinth.ID]plinth.ID {
+	out := map[plinth.ID]plinth.ID{}
+	for _, r := range resources {
+		kind, property := "", ""
+		switch r.Type {
+		case "AWS::IAM::Role":
+			kind, property = "role", "RoleName"
+		case "AWS::IAM::User":
+			kind, property = "user", "UserName"
+		default:
+			continue
+		}
+		if of := text(r.Props, property); of != "" {
+			key := plinth.ID(kind + strings.TrimSuffix("/"+strings.Trim(text(r.Props, "Path"), "/"), "/") + "/" + of)
+			if _, double := out[key]; double {
+				out[key] = ""
+				continue
+			}
+			out[key] = r.ID
+		}
+	}
+	return out
+}
+
 // mapOne tells the subjects of one principal: the groups and the user name that a binding names.
 func (c *cluster) mapOne(r *plinth.Resource, data plinth.Value, arn plinth.ID, v plinth.Value) {
 	if !strings.HasPrefix(string(arn), "arn:") {
 		return
 	}
-	at := place(data, r)
+	at, from := place(data, r), c.principals[arn[strings.LastIndexByte(string(arn), ':')+1:]]
 	tell := func(x *subject) {
-		c.to.Node(plinth.Node{ID: arn, Type: plinth.TypePrincipal, Name: string(arn[strings.LastIndexByte(string(arn), '/')+1:]), Address: string(arn), At: at})
+		if from == "" {
+			from = arn
+			c.to.Node(plinth.Node{ID: arn, Type: plinth.TypePrincipal, Name: string(arn[strings.LastIndexByte(string(arn), '/')+1:]), Address: string(arn), At: at})
+		}
 		c.tell(plinth.Relation{
-			From: arn, To: x.id, Kind: plinth.Assume, Technique: "IDENTITY_ASSUME",
+			From: from, To: x.id, Kind: plinth.Assume, Technique: "IDENTITY_ASSUME",
 			Evidence: []plinth.Step{step(r, at, costRight, addressOf(r)+" makes "+string(arn)+" "+x.address)},
 		})
 	}

@@ -322,7 +322,7 @@ var probes = []struct{ verb, group, resource string }{
 // enough by itself, else one for all together.
 func (c *cluster) tellIfAdmin(s *subject) bool {
 	if s.id == plinth.ClusterGroup(c.name, rbac.Masters) {
-		c.tellAdminOf(s, iam.Always(), []plinth.Step{{Note: s.address + " may do everything, whatever the roles say", At: s.at, Cost: costRight}})
+		c.tellAdminOf(s, iam.Always(), []plinth.Step{{Note: s.address + " may do everything, whatever the roles say", At: s.at}})
 		return true
 	}
 	found := false
