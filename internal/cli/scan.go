@@ -212,8 +212,9 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		list := all.Engines(set, audits, secrets, c)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
+		judged := slices.ContainsFunc(list, func(e scan.Engine) bool { return e.Name() == network.Name })
 		run := &scan.Run{
-			Config: c, Readers: readers(set.Len() > 0 || draws || f.wants("resources"), len(audits) > 0 || draws), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
+			Config: c, Readers: readers(set.Len() > 0 || draws || judged || f.wants("resources"), len(audits) > 0 || draws), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 			Lean: !f.wants("resources"), Modules: d.source(c),
 		}
 		if draws {
