@@ -129,13 +129,30 @@ func (l *workload) mounted() (iam.Formula, plinth.Step) {
 	return holds(mount), runs
 }
 
+// held is mounted, or that the files hold a token for a cloud at least.
+func (l *workload) held() (iam.Formula, plinth.Step) {
+	when, runs := l.mounted()
+	if when.Never() && l.account.resource != nil {
+		for _, key := range cloudIdentities {
+			if !get(l.account.resource.Props, "metadata", "annotations", key).IsNull() {
+				return iam.If(iam.Fact("the token for the cloud is enough: " + l.address + " mounts none for the API server")), runs
+			}
+		}
+	}
+	return when, runs
+}
+
+// cloudIdentities are the annotations with which a service account gets a token for a cloud, whether or not it gets one for the API
+// server.
+var cloudIdentities = [...]string{"eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id"}
+
 // tellWorkloads tells what containers run in a workload, as whom, and what they do not hold back.
 func (c *cluster) tellWorkloads() {
 	told := false
 	for _, l := range c.workloads {
 		when, runs := iam.Formula(nil), plinth.Step{}
 		if l.account != nil {
-			when, runs = l.mounted()
+			when, runs = l.held()
 		}
 		if !when.Never() {
 			c.tellToken(l, when, runs)
