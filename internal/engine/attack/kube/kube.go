@@ -45,6 +45,12 @@ func Relate(ctx context.Context, s *graph.Scene, to graph.Sink) error {
 			clusters[r.Project] = append(clusters[r.Project], r)
 		}
 	}
+	principals := principalsOf(s.Resources())
+	grants := grantsOf(s, principals)
+	if len(clusters) != 1 {
+		tellBare(grants, to)
+		grants = nil
+	}
 	if len(clusters) == 0 {
 		return ctx.Err()
 	}
@@ -52,10 +58,9 @@ func Relate(ctx context.Context, s *graph.Scene, to graph.Sink) error {
 	if err != nil {
 		return err
 	}
-	principals := principalsOf(s.Resources())
 	for _, name := range slices.Sorted(maps.Keys(clusters)) {
 		c := newCluster(name, edges, clusters[name], to)
-		c.principals = principals
+		c.principals, c.grants = principals, grants
 		if err := c.relate(ctx); err != nil {
 			return err
 		}
@@ -97,6 +102,7 @@ type cluster struct {
 	said       []said
 	waiting    map[saidKey]int         // which of said
 	principals map[plinth.ID]plinth.ID // of AWS, by role/NAME
+	grants     []grant                 // of AWS, where this is the only cluster
 }
 
 // account is a service account, declared or not.
@@ -199,6 +205,7 @@ func (c *cluster) relate(ctx context.Context) error {
 	c.tellNewPods()
 	c.tellServices()
 	c.tellMapped()
+	c.tellGrants(c.grants)
 	c.tellAdmin()
 	return ctx.Err()
 }

@@ -121,6 +121,31 @@ func (h *heap) from(technique string) []string {
 	})
 }
 
+// TestAccess: an access entry of EKS makes a role an administrator of the one cluster that there is, else of its cluster by name, and
+// only by the policy for that, on the whole cluster.
+func TestAccess(t *testing.T) {
+	entry := func(i int, policy, scope string) *plinth.Resource {
+		v, err := value.ParseJSON(fmt.Sprintf(`{"ClusterName":"k","PrincipalArn":"arn:aws:iam::111122223333:role/ops","AccessPolicies":[{"PolicyArn":"arn:aws:eks::aws:cluster-access-policy/%s","AccessScope":{"Type":"%s"}}]}`, policy, scope))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &plinth.Resource{ID: plinth.ID(fmt.Sprintf("cfn:t#E%d", i)), Type: "AWS::EKS::AccessEntry", Props: v, Decl: &plinth.Declaration{Header: plinth.Location{Path: "t", Line: int32(i)}}}
+	}
+	role := &plinth.Resource{
+		ID: "cfn:t#R", Type: "AWS::IAM::Role", Props: plinth.MapOf([]plinth.Field{{Key: "RoleName", Value: plinth.StringOf("ops")}}), Decl: &plinth.Declaration{},
+	}
+	list := []*plinth.Resource{
+		role, entry(1, "AmazonEKSClusterAdminPolicy", "cluster"), entry(2, "AmazonEKSClusterAdminPolicy", "namespace"), entry(3, "AmazonEKSViewPolicy", "cluster"),
+	}
+	if got := relate(t, list).String(); got != "admin  cfn:t#R → k8s:k:admin (1)\n" {
+		t.Errorf("without objects: %s", got)
+	}
+	pods := read(t, map[string]string{"p.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"})
+	if got := relate(t, append(list, pods...)).String(); !strings.Contains(got, "admin  cfn:t#R → k8s::admin (1)\n") || strings.Contains(got, "k8s:k:admin") {
+		t.Errorf("with objects: %s", got)
+	}
+}
+
 // FuzzRelate gives any list of objects to the engine.
 func FuzzRelate(f *testing.F) {
 	f.Add(`[{"type":"core/Pod","metadata":{"name":"a"},"spec":{"hostPID":true,"containers":[{"name":"x","securityContext":{"privileged":true,"capabilities":{"add":["ALL",1]}},"volumeMounts":[{"name":"v","subPath":"../.."}]},null],"volumes":[{"name":"v","hostPath":{"path":"/proc"}}]}}]`)
