@@ -230,6 +230,26 @@ func (c *cluster) holder(a *account) *subject {
 	return &subject{id: a.id, groups: c.groupsOf(s)}
 }
 
+// findDisks finds the PersistentVolumes that are folders of the node, by the claims that they are for: either names the other.
+func (c *cluster) findDisks() {
+	byName := map[string]*plinth.Resource{}
+	for _, r := range c.objects {
+		if r.Type == "core/PersistentVolume" && get(r.Props, "spec", "hostPath").Kind() == plinth.Map {
+			byName[r.Name] = r
+			if claim := get(r.Props, "spec", "claimRef"); text(claim, "name") != "" {
+				c.disks[name{text(claim, "namespace"), text(claim, "name")}] = r
+			}
+		}
+	}
+	for _, r := range c.objects {
+		if r.Type == "core/PersistentVolumeClaim" {
+			if v := byName[text(r.Props, "spec", "volumeName")]; v != nil {
+				c.disks[name{namespaceOf(r), r.Name}] = v
+			}
+		}
+	}
+}
+
 // mountsOf returns the paths of the node that a container sees. A volume whose path is not known may be any: it is left out, as no
 // technique is about any path.
 func (c *cluster) mountsOf(l *workload, x *container) []mount {
@@ -240,17 +260,23 @@ func (c *cluster) mountsOf(l *workload, x *container) []mount {
 		if i < 0 {
 			continue
 		}
-		where := get(get(l.spec, "volumes").List()[i], "hostPath", "path")
+		declared := get(l.spec, "volumes").List()[i]
+		where, by := get(declared, "hostPath", "path"), l.resource
+		if claim := text(declared, "persistentVolumeClaim", "claimName"); claim != "" {
+			if by = c.disks[name{l.namespace, claim}]; by != nil {
+				where = get(by.Props, "spec", "hostPath", "path")
+			}
+		}
 		if where.Kind() != plinth.String || where.Str() == "" {
 			continue
 		}
 		m := mount{
 			id: plinth.ID(string(l.id) + "/" + of), volume: of, path: path.Clean("/" + where.Str() + "/" + text(v, "subPath")),
-			at: place(where, l.resource), seen: place(v, l.resource), writable: iam.Always(),
+			at: place(where, by), seen: place(v, l.resource), writable: iam.Always(),
 		}
 		if read := get(v, "readOnly"); read.IsUnknown() {
 			m.writable = iam.If(iam.Because(read.Why()...))
-		} else if read.Bool() {
+		} else if read.Bool() || get(declared, "persistentVolumeClaim", "readOnly").Bool() {
 			m.writable = nil
 		}
 		out = append(out, m)

@@ -87,7 +87,8 @@ type cluster struct {
 	mentioned  map[string]plinth.Location  // where each namespace is first heard of
 	accounts   map[name]*account
 	secrets    []*plinth.Resource
-	keys       map[name][]string // names of the secrets that hold a token of an account
+	disks      map[name]*plinth.Resource // volumes of the node, by their claims
+	keys       map[name][]string         // names of the secrets that hold a token of an account
 	workloads  []*workload
 	subjects   []*subject
 	bySubject  map[rbac.Subject]*subject
@@ -118,7 +119,7 @@ func (a *account) address() string { return "ServiceAccount/" + a.namespace + "/
 func newCluster(project string, b *book, objects []*plinth.Resource, to graph.Sink) *cluster {
 	c := &cluster{
 		book: b, name: project, to: to, objects: objects, auth: rbac.New(objects), spaces: map[string]*plinth.Resource{}, mentioned: map[string]plinth.Location{},
-		accounts: map[name]*account{}, keys: map[name][]string{}, bySubject: map[rbac.Subject]*subject{}, inRole: map[*rbac.Role][]hit{},
+		accounts: map[name]*account{}, keys: map[name][]string{}, disks: map[name]*plinth.Resource{}, bySubject: map[rbac.Subject]*subject{}, inRole: map[*rbac.Role][]hit{},
 		targets: map[targetKind]*targets{}, bound: map[plinth.ID]bool{}, fans: map[plinth.ID]bool{}, waiting: map[saidKey]int{}, volumes: plinth.ID("k8s:" + project + ":node-volumes"),
 	}
 	for _, r := range objects {
@@ -139,6 +140,7 @@ func newCluster(project string, b *book, objects []*plinth.Resource, to graph.Si
 			c.secret(r)
 		}
 	}
+	c.findDisks()
 	c.findWorkloads()
 	c.findSubjects()
 	return c
