@@ -174,7 +174,11 @@ func (e *Engine) ports(to func(plinth.Finding), r *plinth.Resource, open reach.P
 		if open.Contains(reach.TCP, 1) && open.Contains(reach.TCP, 65535) {
 			what = "TCP 22 among all others"
 		}
-		e.report(to, kind.audit, r, r.Decl.Header, kind.audit, what, because, evidence)
+		path := kind.audit
+		if len(because) > 0 {
+			path += "?" // what is open for certain is another finding
+		}
+		e.report(to, kind.audit, r, r.Decl.Header, path, what, because, evidence)
 		if what != hit.String() {
 			return // a machine of which everything is open: one finding says it
 		}

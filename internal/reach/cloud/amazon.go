@@ -51,7 +51,8 @@ type rule struct {
 	spans  reach.Spans
 	six    bool // all of IPv6
 	groups []string
-	listed bool // a prefix list that is not in the code
+	listed bool     // a prefix list that is not in the code
+	open   []string // variables without a value that say which block it is
 	step   plinth.Step
 }
 
@@ -277,6 +278,11 @@ func (a *amazon) rule(i int32, r *plinth.Resource, v plinth.Value, peer string) 
 	for _, key := range a.keys(i, prefix) {
 		u.spans = u.spans.Union(a.lists[key])
 		u.listed = u.listed || a.lists[key] == nil
+	}
+	for _, v := range []plinth.Value{get(v, "CidrIp"), get(v, "CidrIpv6")} {
+		if _, tail := v.Ends(); v.IsUnknown() && !strings.Contains(tail, "/") && !slices.ContainsFunc(v.Why(), func(w string) bool { return !strings.HasPrefix(w, "var.") }) {
+			u.open = append(u.open, v.Why()...)
+		}
 	}
 	what := "some"
 	switch {

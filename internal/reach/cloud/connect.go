@@ -206,6 +206,7 @@ func (a *amazon) fromOutside(e *end) {
 		c.Because = append(slices.Clone(proof.steps), used(rules, all, nil)...)
 		a.add(c)
 	}
+	a.undecided(e, rules, all)
 	for _, p := range some {
 		if p.ports = p.ports.Minus(all); p.ports.Empty() {
 			continue
@@ -214,6 +215,33 @@ func (a *amazon) fromOutside(e *end) {
 		c.Because = append(slices.Clone(proof.steps), used(rules, p.ports, p.addresses)...)
 		a.add(c)
 	}
+}
+
+// undecided tells what everybody reaches where a variable that has no value says so.
+func (a *amazon) undecided(e *end, rules []rule, known reach.Ports) {
+	var maybe []rule
+	var when []string
+	for _, u := range rules {
+		if len(u.open) > 0 {
+			u.spans = everywhere()
+			maybe = append(maybe, u)
+			for _, v := range u.open {
+				when = append(when, v+" holds every address")
+			}
+		}
+	}
+	if len(maybe) == 0 {
+		return
+	}
+	list, proof := a.fromFour(e, maybe)
+	all, _ := most(list)
+	if all = all.Minus(known); all.Empty() {
+		return
+	}
+	a.add(Connection{
+		From: plinth.Internet, FromName: internet, To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: all, When: append(when, proof.when...),
+		Because: append(slices.Clone(proof.steps), used(maybe, all, nil)...),
+	})
 }
 
 // fromFour tells which addresses of IPv4 reach which ports of an end, through the subnet that rests on the fewest conditions.
