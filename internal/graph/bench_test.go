@@ -94,3 +94,27 @@ func principals(n int) (*Map, Question) {
 	}
 	return m, q
 }
+
+// BenchmarkBuild merges and sorts what an estate of n principals tells.
+func BenchmarkBuild(b *testing.B) {
+	for _, n := range []int{50_000, 100_000, 200_000, 400_000} {
+		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
+			rnd := rand.New(rand.NewPCG(uint64(n), 10))
+			id := func(i int) plinth.ID { return plinth.ID("tf:live/production#module.roles.aws_iam_role.role" + strconv.Itoa(i)) }
+			builder := NewBuilder(func(plinth.Problem) {})
+			for _, i := range rnd.Perm(n) {
+				arn := plinth.ID("arn:aws:iam::111122223333:role/role" + strconv.Itoa(i))
+				builder.Node(plinth.Node{ID: id(i), Type: "AWS::IAM::Role", Name: "role" + strconv.Itoa(i), Aliases: []plinth.ID{arn}})
+				for k := range 6 {
+					builder.Relation(relate(arn, id(rnd.IntN(n)), plinth.Assume, int32(4*i+k)))
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if m := builder.Build(); len(m.Nodes()) != n || len(m.Find(string(id(7)))) != 1 {
+					b.Fatal("not built")
+				}
+			}
+		})
+	}
+}

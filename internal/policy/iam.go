@@ -93,19 +93,16 @@ func statement(s plinth.Value) plinth.Value {
 }
 
 // holding leaves out of the conditions of an Allow statement those that hold every caller: IpAddress with all addresses of the
-// internet. Where nothing is left, the statement has none.
+// internet. Where nothing is left, the statement has none. Where it cannot be known whether it is such a one, neither are the
+// conditions.
 func holding(effect, conditions plinth.Value) plinth.Value {
 	ip, ok := conditions.Get("IpAddress")
-	if !ok || effect.Str() != "Allow" || ip.Kind() != plinth.Map {
+	if !ok || !effect.IsUnknown() && effect.Str() != "Allow" {
 		return conditions
 	}
-	for _, f := range ip.Fields() {
-		all := slices.ContainsFunc(toList(f.Value).Value.List(), func(v plinth.Value) bool {
-			return v.Kind() == plinth.String && (v.Str() == "0.0.0.0/0" || v.Str() == "::/0")
-		})
-		if !strings.EqualFold(f.Key, "aws:SourceIp") || !all {
-			return conditions
-		}
+	everybody, why := everyAddress(inside(ip))
+	if everybody == value.False {
+		return conditions
 	}
 	var rest []plinth.Field
 	for _, f := range conditions.Fields() {
@@ -113,7 +110,39 @@ func holding(effect, conditions plinth.Value) plinth.Value {
 			rest = append(rest, f)
 		}
 	}
-	return plinth.MapOf(rest).WithOrigin(conditions.Origin())
+	left := plinth.MapOf(rest).WithOrigin(conditions.Origin())
+	if why = append(why, effect.Why()...); everybody == value.True && !effect.IsUnknown() {
+		return left
+	}
+	return plinth.UnknownOf(why...).WithPartial(left).WithOrigin(conditions.Origin())
+}
+
+// everyAddress tells whether the keys of an IpAddress condition let all addresses in, and what of it is not known.
+func everyAddress(ip plinth.Value) (value.Truth, []string) {
+	if ip.IsUnknown() {
+		return value.Undecided, ip.Why()
+	}
+	answer := value.TruthOf(ip.Len() > 0)
+	var why []string
+	for _, f := range ip.Fields() {
+		if !strings.EqualFold(f.Key, "aws:SourceIp") {
+			return value.False, nil
+		}
+		list := toList(inside(f.Value)).Value
+		all, open := false, slices.Clone(list.Why())
+		for _, v := range append(slices.Clip(list.List()), surely(list).List()...) {
+			all = all || v.Kind() == plinth.String && (v.Str() == "0.0.0.0/0" || v.Str() == "::/0")
+			open = append(open, v.Why()...)
+		}
+		switch {
+		case all:
+		case len(open) == 0:
+			return value.False, nil
+		default:
+			answer, why = value.Undecided, append(why, open...)
+		}
+	}
+	return answer, why
 }
 
 // principals lists "*", "AWS:arn…", "Service:…". Texts that stand alone or in a list stay as they are.
