@@ -15,6 +15,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/graph/picture"
 	"github.com/plinthsec/plinth/internal/graph/query"
 	"github.com/plinthsec/plinth/internal/graph/snapshot"
 	"github.com/plinthsec/plinth/internal/report"
@@ -32,7 +33,7 @@ func graphCommand(s Streams) *cobra.Command {
 which data. docs/graph.md says what its nodes and relations are called. scan -o graph prints the whole of it.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(graphQuery(s), graphAsk(s), graphSave(s), graphDiff(s))
+	cmd.AddCommand(graphQuery(s), graphAsk(s), graphSave(s), graphDiff(s), graphExport(s))
 	return cmd
 }
 
@@ -296,6 +297,33 @@ func graphDiff(s Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&g.format, "output", "o", "table", "table or json")
+	graphFlags(cmd.Flags(), &g.scanFlags)
+	return cmd
+}
+
+func graphExport(s Streams) *cobra.Command {
+	var g graphSource
+	cmd := &cobra.Command{
+		Use: "export [TARGET]", Short: "Write the graph as OpenGraph JSON, for BloodHound", Args: cobra.MaximumNArgs(1),
+		Long:    `Draw the security graph of a target (without one, this folder) and print it in BloodHound's OpenGraph format.`,
+		Example: "  plinth graph export > opengraph.json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g.format = "json"
+			m, code, err := g.open(cmd, s, args)
+			if err != nil {
+				return err
+			}
+			out := bufio.NewWriter(s.Out)
+			if err := errors.Join(picture.OpenGraph(out, m), out.Flush()); err != nil {
+				return err
+			}
+			if code != verdict.Passed {
+				return exit(code)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&g.snapshot, "snapshot", "", "export the graph in this file, which graph save wrote")
 	graphFlags(cmd.Flags(), &g.scanFlags)
 	return cmd
 }

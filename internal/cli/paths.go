@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/graph/picture"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
@@ -31,7 +33,7 @@ type pathFlags struct {
 }
 
 // pathFormats are the outputs of paths.
-var pathFormats = []string{"json", "table"}
+var pathFormats = []string{"json", "mermaid", "svg", "table"}
 
 func pathsCommand(s Streams) *cobra.Command {
 	var f pathFlags
@@ -56,7 +58,7 @@ Exit code: 0; 2 usage; 3 when something could not be looked at (--allow-incomple
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.from, "from", nil, "where the attacker is; may be given several times")
 	fl.StringArrayVar(&f.to, "to", nil, "where he wants to be; may be given several times")
-	fl.StringVarP(&f.format, "output", "o", "table", strings.Join(pathFormats, " or "))
+	fl.StringVarP(&f.format, "output", "o", "table", strings.Join(pathFormats, ", "))
 	fl.IntVar(&f.limit, "limit", 5, "paths that are told for each pair of a start and a goal")
 	graphFlags(fl, &f.scanFlags)
 	return cmd
@@ -76,7 +78,7 @@ func graphFlags(fl *pflag.FlagSet, f *scanFlags) {
 
 func runPaths(cmd *cobra.Command, s Streams, f *pathFlags, args []string) error {
 	if !slices.Contains(pathFormats, f.format) {
-		return faultf("-o takes %s, not %q%s", strings.Join(pathFormats, " or "), f.format, value.Hint(f.format, pathFormats))
+		return faultf("-o takes %s, not %q%s", strings.Join(pathFormats, ", "), f.format, value.Hint(f.format, pathFormats))
 	}
 	rep, err := drawTargets(cmd, s, &f.scanFlags, args)
 	if err != nil {
@@ -92,10 +94,17 @@ func runPaths(cmd *cobra.Command, s Streams, f *pathFlags, args []string) error 
 		}
 		rep.Answers = append(rep.Answers, a)
 	}
+	draw := map[string]func(io.Writer, *graph.Map, *graph.Answer) error{"svg": picture.SVG, "mermaid": picture.Mermaid}[f.format]
+	if draw != nil && len(rep.Answers) != 1 {
+		return faultf("-o %s draws one graph: name one target", f.format)
+	}
 	out := bufio.NewWriter(s.Out)
-	if f.format == "json" {
+	switch {
+	case draw != nil:
+		err = draw(out, rep.Answers[0].Map, &rep.Answers[0].Answer)
+	case f.format == "json":
 		err = report.WriteJSON(out, rep)
-	} else {
+	default:
 		err = report.WritePaths(out, rep, report.Options{Width: width(s), Wide: f.wide, Color: colored(s, f.color)})
 	}
 	if err := errors.Join(err, out.Flush()); err != nil {
