@@ -100,7 +100,9 @@ func BenchmarkBuild(b *testing.B) {
 	for _, n := range []int{50_000, 100_000, 200_000, 400_000} {
 		b.Run(fmt.Sprintf("nodes=%d", n), func(b *testing.B) {
 			rnd := rand.New(rand.NewPCG(uint64(n), 10))
-			id := func(i int) plinth.ID { return plinth.ID("tf:live/production#module.roles.aws_iam_role.role" + strconv.Itoa(i)) }
+			id := func(i int) plinth.ID {
+				return plinth.ID("tf:live/production#module.roles.aws_iam_role.role" + strconv.Itoa(i))
+			}
 			builder := NewBuilder(func(plinth.Problem) {})
 			for _, i := range rnd.Perm(n) {
 				arn := plinth.ID("arn:aws:iam::111122223333:role/role" + strconv.Itoa(i))

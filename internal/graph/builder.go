@@ -41,6 +41,9 @@ func (b *Builder) Relation(r plinth.Relation) {
 		b.problem(plinth.Problem{Kind: plinth.Internal, Text: text})
 		return
 	}
+	if len(r.When) == 0 || slices.ContainsFunc(r.When, func(term []string) bool { return len(term) == 0 }) {
+		r.When = nil // it holds always
+	}
 	b.relations = append(b.relations, r)
 }
 

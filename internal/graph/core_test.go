@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/plinthsec/plinth"
 )
 
 // tangle returns a random graph small enough to try everything, some of its edges to be skipped, and some nodes it may be kept to.
@@ -184,6 +186,17 @@ func TestCutEqualsTryingAll(t *testing.T) {
 		}
 		if got != uint64(Endless) && price(func(v int32) bool { return near.Has(uint32(v)) }) != got {
 			t.Fatalf("round %d: %v: the side %v does not cost %d", round, edges, near, got)
+		}
+	}
+}
+
+// TestAlways shows that a condition without a term, or with an empty one, is none.
+func TestAlways(t *testing.T) {
+	for _, when := range []plinth.Condition{nil, {}, {{}}, {{"a"}, {}}} {
+		b := NewBuilder(func(p plinth.Problem) { t.Error(p) })
+		b.Relation(plinth.Relation{From: "a", To: "b", Kind: plinth.Can, When: when, Evidence: []plinth.Step{{At: plinth.Location{Path: "x", Line: 1}}}})
+		if got := b.Build().Relations()[0].When; got != nil {
+			t.Errorf("%v is kept as %v", when, got)
 		}
 	}
 }
