@@ -151,16 +151,16 @@ func (run *sarifRun) finding(r *sarifResult, t Target) (f plinth.Finding, ok, fo
 			break
 		}
 	}
-	for _, flow := range r.CodeFlows {
-		for _, thread := range flow.ThreadFlows {
-			for i := range thread.Locations {
-				l := &thread.Locations[i].Location
-				if at, there := run.locate(l, t); there && len(f.Evidence) < maxSteps {
-					f.Evidence = append(f.Evidence, plinth.Step{Note: l.Message.Text, At: at})
-				}
+	if len(r.CodeFlows) == 0 {
+		return f, true, found
+	}
+	for _, thread := range r.CodeFlows[0].ThreadFlows {
+		for i := range thread.Locations {
+			l := &thread.Locations[i].Location
+			if at, there := run.locate(l, t); there && len(f.Evidence) < maxSteps {
+				f.Evidence = append(f.Evidence, plinth.Step{Note: l.Message.Text, At: at})
 			}
 		}
-		break
 	}
 	return f, true, found
 }
