@@ -29,7 +29,7 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	if err != nil {
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
 	}
-	if err := aws.Relate(ctx, s, estate, to); err != nil {
+	if err := aws.Relate(ctx, s, estate, newApart(to, estate, s.Resources())); err != nil {
 		return nil, err
 	}
 	if err := kube.Relate(ctx, s, to); err != nil {
