@@ -34,24 +34,24 @@ func Readers() []plinth.Reader {
 // PipelineReaders returns the readers that the audits of pipelines need; nothing else asks for what they read.
 func PipelineReaders() []plinth.Reader { return []plinth.Reader{readpipeline.New()} }
 
-// Engines returns all engines with the rules that they are to run and what they are told, sorted by name. An engine of files
-// without rules is left out: it would have every file read for nothing.
-func Engines(set *rule.Set, audits []*pipeline.Audit, secrets *secret.Set, c *plinth.Config) []scan.Engine {
+// Engines returns all engines with the rules and audits that they are to run and what they are told. An engine without rules is left
+// out: it would have every file read for nothing.
+func Engines(set *rule.Set, audits []*plinth.Rule, secrets *secret.Set, c *plinth.Config) []scan.Engine {
+	var out []scan.Engine
+	of := func(engine string) []*plinth.Rule {
+		return slices.DeleteFunc(slices.Clone(audits), func(r *plinth.Rule) bool { return r.Engine != engine })
+	}
+	if list := of(iam.Name); len(list) > 0 {
+		out = append(out, iam.New(list))
+	}
 	m := misconfig.New(set)
 	m.PodSecurity = c.PodSecurity
-	out := []scan.Engine{m}
-	if list, err := iam.Audits(); err == nil { // a test holds the text
-		if list = iam.Select(list, c.Only, c.Skip); len(list) > 0 {
-			out = append([]scan.Engine{iam.New(list)}, out...)
-		}
+	out = append(out, m)
+	if list := of(network.Name); len(list) > 0 {
+		out = append(out, network.New(list))
 	}
-	if list, err := network.Audits(); err == nil { // a test holds the text
-		if list = network.Select(list, c.Only, c.Skip); len(list) > 0 {
-			out = append(out, network.New(list))
-		}
-	}
-	if len(audits) > 0 {
-		p := pipeline.New(audits)
+	if list := of(pipeline.Name); len(list) > 0 {
+		p := pipeline.New(list)
 		p.Plain = c.IgnoreRepo
 		out = append(out, p)
 	}
@@ -73,13 +73,25 @@ func Draws(only, skip []string) bool {
 	return (len(only) == 0 || slices.Contains(only, attack.Name)) && !slices.Contains(skip, attack.Name)
 }
 
-// Audits returns the audits of pipelines that the names ask for; without names there are none, as of secrets.
-func Audits(only, skip []string) ([]*pipeline.Audit, error) {
-	if len(only) == 0 {
-		return nil, nil
+// Audits returns what the engines look for that no rule file says, by engine and id.
+func Audits() ([]*plinth.Rule, error) {
+	var out []*plinth.Rule
+	for _, read := range []func() ([]*plinth.Rule, error){iam.Audits, network.Audits, pipeline.Audits} {
+		list, err := read()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
 	}
-	list, err := pipeline.Audits()
-	return pipeline.Select(list, only, skip), err
+	return out, nil
+}
+
+// Asked returns the audits that the names ask for; those of pipelines only where some name does.
+func Asked(audits []*plinth.Rule, only, skip []string) []*plinth.Rule {
+	if len(only) == 0 {
+		skip = append(slices.Clone(skip), pipeline.Name)
+	}
+	return rule.Chosen(audits, only, skip)
 }
 
 // Rules loads the embedded rules for resources and those of the folders.

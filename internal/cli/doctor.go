@@ -81,7 +81,7 @@ func doctorFolder(cmd *cobra.Command, s Streams, dir string, say func(bool, stri
 	}
 	if _, err := os.Stat(filepath.Join(dir, configName)); err == nil {
 		say(true, "%s is sound", filepath.Join(dir, configName))
-		if _, _, err := loadRules(c); err != nil {
+		if _, _, _, err := loadRules(c); err != nil {
 			say(false, "rules that it names: %v", err)
 		}
 	} else {

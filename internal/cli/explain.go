@@ -3,11 +3,14 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/rule"
 )
 
@@ -30,6 +33,16 @@ func explainCommand(s Streams) *cobra.Command {
 					return err
 				}
 			}
+			if set.Find(args[0]) == nil {
+				a, err := findAudit(args[0])
+				if err != nil {
+					return err
+				}
+				if a != nil {
+					_, err = s.Out.Write(explainRule(a, nil, width(s)))
+					return err
+				}
+			}
 			r, err := findRule(set, args[0])
 			if err != nil {
 				return err
@@ -42,10 +55,25 @@ func explainCommand(s Streams) *cobra.Command {
 	return cmd
 }
 
-func explain(r *rule.Rule, columns int) []byte {
+// findAudit returns the audit of an engine with this id or alias, nil where there is none.
+func findAudit(name string) (*plinth.Rule, error) {
+	list, err := all.Audits()
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range list {
+		if name == r.ID || slices.ContainsFunc(r.Aliases, func(a string) bool { return strings.EqualFold(a, name) }) {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// explainRule prints what a rule says, without examples; on are the types of resources that it is for.
+func explainRule(r *plinth.Rule, on []string, columns int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n%s · %s\n\n", r.Title, r.ID, r.Severity)
-	for _, p := range [...][2]string{{"Why", r.Why}, {"Fix", r.Fix}, {"Looks at", strings.Join(r.On, ", ")}, {"CWE", strings.Join(r.CWE, ", ")}, {"Controls", strings.Join(r.Controls, ", ")}, {"ATT&CK", strings.Join(r.Attack, ", ")}, {"Also known as", byPeer(r.Aliases)}} {
+	for _, p := range [...][2]string{{"Why", r.Why}, {"Fix", r.Fix}, {"Looks at", strings.Join(on, ", ")}, {"CWE", strings.Join(r.CWE, ", ")}, {"Controls", strings.Join(r.Controls, ", ")}, {"ATT&CK", strings.Join(r.Attack, ", ")}, {"Also known as", byPeer(r.Aliases)}} {
 		if p[1] != "" {
 			b.WriteString(paragraph(p[0], p[1], columns))
 		}
@@ -53,6 +81,12 @@ func explain(r *rule.Rule, columns int) []byte {
 	for _, l := range r.Links {
 		fmt.Fprintf(&b, "%s\n", l)
 	}
+	return b.Bytes()
+}
+
+func explain(r *rule.Rule, columns int) []byte {
+	var b bytes.Buffer
+	b.Write(explainRule(&r.Rule, r.On, columns))
 	examples, _ := r.Examples()
 	for _, bad := range []bool{true, false} {
 		for _, ex := range examples {

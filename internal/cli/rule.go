@@ -76,15 +76,19 @@ func ruleList(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := listed(list, secrets)
+			audits, err := all.Audits()
+			if err != nil {
+				return err
+			}
+			rules := listed(list, secrets, audits)
 			if provider != "" {
-				all = ofProvider(all, provider)
+				rules = ofProvider(rules, provider)
 			}
 			switch format {
 			case "json":
-				return listJSON(s.Out, all)
+				return listJSON(s.Out, rules)
 			case "table":
-				return listTable(s, all)
+				return listTable(s, rules)
 			}
 			return faultf("rule list prints table or json, not %q%s", format, value.Hint(format, []string{"table", "json"}))
 		},
@@ -115,13 +119,16 @@ func secretRules(dirs []string) ([]*secret.Rule, error) {
 }
 
 // listed joins the rules of all engines, sorted by id.
-func listed(list []*rule.Rule, secrets []*secret.Rule) []listedRule {
+func listed(list []*rule.Rule, secrets []*secret.Rule, audits []*plinth.Rule) []listedRule {
 	var out []listedRule
 	for _, r := range list {
 		out = append(out, listedRule{&r.Rule, r.On})
 	}
 	for _, r := range secrets {
 		out = append(out, listedRule{&r.Rule, []string{}})
+	}
+	for _, r := range audits {
+		out = append(out, listedRule{r, []string{}})
 	}
 	sort.SliceStable(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
@@ -200,6 +207,12 @@ func ruleShow(s Streams) *cobra.Command {
 				if r, err := secretRule(args[0], dirs); r != nil || err != nil {
 					return writeSecret(s, r, err)
 				}
+			}
+			if a, err := findAudit(args[0]); err != nil || a != nil && set.Find(args[0]) == nil {
+				if err == nil {
+					err = faultf("%s is an audit of engine %s and has no rule file; plinth explain %s says what it is about", a.ID, a.Engine, a.ID)
+				}
+				return err
 			}
 			r, err := findRule(set, args[0])
 			if err != nil {

@@ -17,8 +17,6 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
-	"github.com/plinthsec/plinth/internal/engine/iam"
-	"github.com/plinthsec/plinth/internal/engine/network"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
@@ -197,11 +195,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
-		set, secrets, err := loadRules(c)
-		if err != nil {
-			return nil, fault{err}
-		}
-		audits, err := all.Audits(c.Only, c.Skip)
+		set, secrets, audits, err := loadRules(c)
 		if err != nil {
 			return nil, fault{err}
 		}
@@ -212,9 +206,10 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		list := all.Engines(set, audits, secrets, c)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
-		judged := slices.ContainsFunc(list, func(e scan.Engine) bool { return e.Name() == network.Name })
+		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }
+		judged := set.Len() > 0 || draws || f.wants("resources") || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
 		run := &scan.Run{
-			Config: c, Readers: readers(set.Len() > 0 || draws || judged || f.wants("resources"), len(audits) > 0 || draws), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
+			Config: c, Readers: readers(judged, draws || slices.ContainsFunc(audits, piped)), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 			Lean: !f.wants("resources"), Modules: d.source(c),
 		}
 		if draws {
@@ -327,31 +322,38 @@ func sources(targets []*tree.Tree, d *downloads) func(target, path string) ([]by
 	}
 }
 
-// loadRules loads the embedded rules and those of the configuration, and leaves out what was not asked for.
-func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, error) {
+// loadRules loads the embedded rules and those of the configuration, and the audits of engines, and leaves out what was not asked
+// for.
+func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, []*plinth.Rule, error) {
+	audits, err := all.Audits()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	asked := all.Asked(audits, c.Only, c.Skip)
 	if len(c.Only) == 1 && c.Only[0] == pipeline.Name && len(c.Skip) == 0 {
-		return rule.Nothing(), nil, nil
+		return rule.Nothing(), nil, asked, nil
 	}
 	if len(c.Only) == 1 && c.Only[0] == secret.Name && len(c.Skip) == 0 && len(c.RuleDirs) == 0 { // no need to read the others' names
 		secrets, err := all.Secrets(nil)
-		return rule.Nothing(), secrets, err
+		return rule.Nothing(), secrets, asked, err
 	}
 	set, err := all.Rules(c.RuleDirs)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	secrets, err := all.Secrets(c.RuleDirs)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	foreign := all.EngineNames()
 	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
-		if (secrets.Knows(name) || pipeline.Knows(name) || iam.Knows(name) || network.Knows(name)) && !set.Knows(name) {
+		known := secrets.Knows(name) || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return rule.Answers(r, name) })
+		if known && !set.Knows(name) {
 			foreign = append(foreign, name)
 		}
 	}
 	set, err = set.Select(c.Only, c.Skip, foreign)
-	return set, secrets.Select(c.Only, c.Skip), err
+	return set, secrets.Select(c.Only, c.Skip), asked, err
 }
 
 // wants tells whether an output of this format was asked for.

@@ -21,6 +21,8 @@ type Graph struct {
 	byType    map[string][]int32
 	out, in   edges
 	byProps   func() map[*plinth.Field]int32
+	derived   map[any]any
+	deriving  sync.Mutex
 	places    func() map[place][]int32
 }
 
@@ -46,6 +48,22 @@ func New(resources []*plinth.Resource) *Graph {
 	g.byProps = sync.OnceValue(g.indexProps)
 	g.places = sync.OnceValue(func() map[place][]int32 { at, _ := g.index(); return at })
 	return g
+}
+
+// Once returns what make made when it was first asked for under this key: what a room above derives from the graph, so that engines
+// share it. make must not ask for something else here.
+func (g *Graph) Once(key any, make func() any) any {
+	g.deriving.Lock()
+	defer g.deriving.Unlock()
+	v, ok := g.derived[key]
+	if !ok {
+		if g.derived == nil {
+			g.derived = map[any]any{}
+		}
+		v = make()
+		g.derived[key] = v
+	}
+	return v
 }
 
 // Resources returns all resources. The slice is not to be changed.

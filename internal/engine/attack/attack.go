@@ -25,7 +25,7 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	for _, r := range s.Resources() {
 		to.Node(plinth.Node{ID: r.ID, Type: r.Type, Name: r.Name, Address: r.Decl.Address, At: r.Decl.Header, Resource: r})
 	}
-	estate, err := account.New(s.Graph)
+	estate, err := account.Of(s.Graph)
 	if err != nil {
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
 	}

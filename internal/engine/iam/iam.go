@@ -5,19 +5,15 @@
 package iam
 
 import (
-	"cmp"
 	"context"
 	_ "embed" // the audits
-	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
-	"github.com/plinthsec/plinth/internal/document"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/rule"
 )
 
 // Name is the engine's name, in reports and for --only and --skip.
@@ -27,59 +23,7 @@ const Name = "iam"
 var audits []byte
 
 // Audits reads the audits that come with the product, sorted by id.
-func Audits() ([]*plinth.Rule, error) {
-	var out []*plinth.Rule
-	faults := (&document.Parser{}).Parse("audits.yaml", audits, func(d document.Document) {
-		for _, x := range d.Value.Fields() {
-			r := &plinth.Rule{ID: "iam-" + x.Key, Engine: Name, Title: text(x.Value, "title"), Why: text(x.Value, "why"), Fix: text(x.Value, "fix")}
-			r.Severity, _ = plinth.ParseSeverity(text(x.Value, "severity"))
-			r.CWE, r.Attack, r.Links, r.YieldsTo = list(x.Value, "cwe"), list(x.Value, "attack"), list(x.Value, "links"), list(x.Value, "yields-to")
-			out = append(out, r)
-		}
-	})
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("audits.yaml:%d: %s", faults[0].At.Line, faults[0].Text)
-	}
-	slices.SortFunc(out, func(a, b *plinth.Rule) int { return cmp.Compare(a.ID, b.ID) })
-	return out, nil
-}
-
-// Select returns the audits that only names, or all where it is empty, without those that skip names. A name is that of the engine,
-// an id, or a pattern of ids.
-func Select(all []*plinth.Rule, only, skip []string) []*plinth.Rule {
-	return slices.DeleteFunc(slices.Clone(all), func(r *plinth.Rule) bool {
-		is := func(name string) bool { return named(r, name) }
-		return len(only) > 0 && !slices.ContainsFunc(only, is) || slices.ContainsFunc(skip, is)
-	})
-}
-
-// Knows tells whether some audit answers to the name.
-func Knows(name string) bool {
-	all, err := Audits()
-	return err == nil && slices.ContainsFunc(all, func(r *plinth.Rule) bool { return named(r, name) })
-}
-
-func named(r *plinth.Rule, name string) bool {
-	if name == Name || name == r.ID {
-		return true
-	}
-	ok, err := path.Match(name, r.ID)
-	return ok && err == nil
-}
-
-func text(v plinth.Value, key string) string {
-	out, _ := v.Get(key)
-	return out.Str()
-}
-
-func list(v plinth.Value, key string) []string {
-	l, _ := v.Get(key)
-	var out []string
-	for _, e := range l.List() {
-		out = append(out, e.Str())
-	}
-	return out
-}
+func Audits() ([]*plinth.Rule, error) { return rule.Audits(Name, "audits.yaml", audits) }
 
 // Engine judges permissions with the audits that it was given.
 type Engine struct{ audits map[string]*plinth.Rule }
@@ -97,8 +41,8 @@ func New(all []*plinth.Rule) *Engine {
 func (e *Engine) Name() string { return Name }
 
 // Check judges the AWS accounts of a graph.
-func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
-	estate, err := account.New(g)
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
+	estate, err := account.Of(g)
 	if err != nil {
 		return plinth.Coverage{}, err
 	}
@@ -109,6 +53,9 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 			return cov, err
 		}
 		judge()
+	}
+	for _, p := range estate.Problems() {
+		problem(p)
 	}
 	if cov.Resources += l.seen; cov.Resources > 0 {
 		cov.Rules = len(e.audits)

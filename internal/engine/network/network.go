@@ -6,20 +6,18 @@
 package network
 
 import (
-	"cmp"
 	"context"
 	_ "embed" // the audits
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
-	"github.com/plinthsec/plinth/internal/document"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/reach"
 	"github.com/plinthsec/plinth/internal/reach/cloud"
+	"github.com/plinthsec/plinth/internal/rule"
 )
 
 // Name is the engine's name, in reports and for --only and --skip.
@@ -29,58 +27,11 @@ const Name = "network"
 var audits []byte
 
 // Audits reads the audits that come with the product, sorted by id.
-func Audits() ([]*plinth.Rule, error) {
-	var out []*plinth.Rule
-	faults := (&document.Parser{}).Parse("audits.yaml", audits, func(d document.Document) {
-		for _, x := range d.Value.Fields() {
-			r := &plinth.Rule{ID: "network-" + x.Key, Engine: Name, Title: text(x.Value, "title"), Why: text(x.Value, "why"), Fix: text(x.Value, "fix")}
-			r.Severity, _ = plinth.ParseSeverity(text(x.Value, "severity"))
-			r.CWE, r.Attack, r.Links = list(x.Value, "cwe"), list(x.Value, "attack"), list(x.Value, "links")
-			out = append(out, r)
-		}
-	})
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("audits.yaml:%d: %s", faults[0].At.Line, faults[0].Text)
-	}
-	slices.SortFunc(out, func(a, b *plinth.Rule) int { return cmp.Compare(a.ID, b.ID) })
-	return out, nil
-}
-
-// Select returns the audits that only names, or all where it is empty, without those that skip names. A name is that of the engine,
-// an id, or a pattern of ids.
-func Select(list []*plinth.Rule, only, skip []string) []*plinth.Rule {
-	return slices.DeleteFunc(slices.Clone(list), func(r *plinth.Rule) bool {
-		is := func(name string) bool { return named(r, name) }
-		return len(only) > 0 && !slices.ContainsFunc(only, is) || slices.ContainsFunc(skip, is)
-	})
-}
-
-// Knows tells whether some audit answers to the name.
-func Knows(name string) bool {
-	list, err := Audits()
-	return err == nil && slices.ContainsFunc(list, func(r *plinth.Rule) bool { return named(r, name) })
-}
-
-func named(r *plinth.Rule, name string) bool {
-	if name == Name || name == r.ID {
-		return true
-	}
-	ok, err := path.Match(name, r.ID)
-	return ok && err == nil
-}
+func Audits() ([]*plinth.Rule, error) { return rule.Audits(Name, "audits.yaml", audits) }
 
 func text(v plinth.Value, path ...string) string {
 	out, _ := v.At(path...)
 	return out.Str()
-}
-
-func list(v plinth.Value, key string) []string {
-	l, _ := v.Get(key)
-	var out []string
-	for _, e := range l.List() {
-		out = append(out, e.Str())
-	}
-	return out
 }
 
 // Engine judges networks with the audits that it was given.

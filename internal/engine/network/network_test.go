@@ -1,120 +1,21 @@
 package network_test
 
 import (
-	"context"
-	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
-	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/network"
-	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
-	"github.com/plinthsec/plinth/internal/scan"
-	"github.com/plinthsec/plinth/internal/tree"
-
 	"github.com/plinthsec/plinth/internal/read/terraform"
+	"github.com/plinthsec/plinth/internal/scan"
+	"github.com/plinthsec/plinth/internal/trial/trialtest"
 )
-
-var update = flag.Bool("update", false, "write findings into the golden files")
 
 var _ scan.Engine = (*network.Engine)(nil)
 
 func TestAudits(t *testing.T) {
 	list, err := network.Audits()
-	if err != nil || len(list) == 0 {
-		t.Fatal(err)
-	}
-	for _, r := range list {
-		if r.Title == "" || r.Why == "" || r.Fix == "" || r.Severity == plinth.Info || len(r.CWE) == 0 || len(r.Links) == 0 {
-			t.Errorf("%s says too little", r.ID)
-		}
-		if !network.Knows(r.ID) {
-			t.Errorf("%s is not known", r.ID)
-		}
-	}
-	if got := network.Select(list, []string{"network-mesh-*"}, []string{"network-mesh-permissive"}); len(got) != 2 {
-		t.Errorf("%d audits of the mesh", len(got))
-	}
-}
-
-// TestGolden compares findings with what is written beside the inputs; every audit must be among them.
-func TestGolden(t *testing.T) {
-	audits, err := network.Audits()
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatal("no cases", err)
-	}
-	seen := map[string]bool{}
-	for _, name := range names {
-		ar, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir, want := t.TempDir(), ""
-		for _, f := range ar.Files {
-			if f.Name == "want" {
-				want = string(f.Data)
-			} else if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got := findings(t, network.New(audits), dir)
-		for _, a := range audits {
-			seen[a.ID] = seen[a.ID] || strings.Contains(got, a.ID+" ")
-		}
-		if *update {
-			ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == "want" })
-			ar.Files = append(ar.Files, txtar.File{Name: "want", Data: []byte(got)})
-			if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got)\n%s", name, diff)
-		}
-	}
-	for _, a := range audits {
-		if !seen[a.ID] {
-			t.Errorf("no case finds %s", a.ID)
-		}
-	}
-}
-
-func findings(t *testing.T, e *network.Engine, dir string) string {
-	t.Helper()
-	target, err := tree.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer target.Close()
-	run := &scan.Run{Config: &plinth.Config{}, Readers: []plinth.Reader{kubernetes.New(), terraform.New()}}
-	res, err := run.Scan(context.Background(), target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	report := func(f plinth.Finding) {
-		s := fmt.Sprintf("%s %s %s:%d %s", f.Rule.ID, f.Verdict, f.At.Path, f.At.Line, f.Message)
-		if len(f.Because) > 0 {
-			s += " because " + strings.Join(f.Because, ", ")
-		}
-		out = append(out, s)
-	}
-	if _, err := e.Check(context.Background(), graph.New(res.Resources), 1, report, func(p plinth.Problem) { t.Error(p.Text) }); err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(out)
-	return strings.Join(out, "\n") + "\n"
+	trialtest.Audits(t, list, network.New(list), kubernetes.New(), terraform.New())
 }

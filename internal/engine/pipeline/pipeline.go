@@ -25,14 +25,14 @@ type Engine struct {
 	// Plain: comments in the files do not silence findings.
 	Plain bool
 
-	audits map[string]*Audit
+	audits map[string]*audit
 }
 
 // New returns an engine for the audits.
-func New(audits []*Audit) *Engine {
-	e := &Engine{audits: map[string]*Audit{}}
-	for _, a := range audits {
-		e.audits[a.ID] = a
+func New(list []*plinth.Rule) *Engine {
+	e := &Engine{audits: map[string]*audit{}}
+	for _, r := range list {
+		e.audits[r.ID] = newAudit(r)
 	}
 	return e
 }
@@ -106,7 +106,7 @@ func (l *look) add(s sight) {
 var ignoreForm = regexp.MustCompile(`#\s*zizmor:\s*ignore\[([A-Za-z0-9_,\s-]+)\]`)
 
 // silent returns the comment in these lines that silences an audit.
-func (l *look) silent(a *Audit, at plinth.Location) *plinth.Suppression {
+func (l *look) silent(a *audit, at plinth.Location) *plinth.Suppression {
 	for n := at.Line; n <= at.EndLine; n++ {
 		line := l.line(n)
 		if !strings.Contains(line, "zizmor:") {

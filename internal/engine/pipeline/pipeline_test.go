@@ -2,27 +2,20 @@ package pipeline_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
-
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
+	"github.com/plinthsec/plinth/internal/golden"
 	"github.com/plinthsec/plinth/internal/graph"
 	read "github.com/plinthsec/plinth/internal/read/pipeline"
 	"github.com/plinthsec/plinth/internal/read/readtest"
+	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 )
-
-// update tells whether the wanted findings are to be written anew; readtest has the flag.
-func update() bool { return flag.Lookup("update").Value.String() == "true" }
 
 func judge(t testing.TB, files map[string]string) *scan.Result {
 	t.Helper()
@@ -40,39 +33,8 @@ func judge(t testing.TB, files map[string]string) *scan.Result {
 
 // TestGolden judges the files of each archive. The audits that found something anywhere are all that there are.
 func TestGolden(t *testing.T) {
-	names, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(names) == 0 {
-		t.Fatal("no archives: ", err)
-	}
 	found := map[string]bool{}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files, want, kept := map[string]string{}, "", a.Files[:0]
-			for _, f := range a.Files {
-				if f.Name == "want" {
-					want = string(f.Data)
-					continue
-				}
-				files[f.Name] = string(f.Data)
-				kept = append(kept, f)
-			}
-			got := show(judge(t, files), found)
-			if update() {
-				a.Files = append(kept, txtar.File{Name: "want", Data: []byte(got)})
-				if err := os.WriteFile(name, txtar.Format(a), 0o666); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, files map[string]string) string { return show(judge(t, files), found) })
 	audits, err := pipeline.Audits()
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +83,7 @@ func TestSelect(t *testing.T) {
 		{"pipeline-unpinned-*", "", 3},
 		{"secret", "", 0},
 	} {
-		if got := len(pipeline.Select(all, strings.Fields(c.only), strings.Fields(c.skip))); got != c.want {
+		if got := len(rule.Chosen(all, strings.Fields(c.only), strings.Fields(c.skip))); got != c.want {
 			t.Errorf("only %q skip %q: %d audits, want %d", c.only, c.skip, got, c.want)
 		}
 	}

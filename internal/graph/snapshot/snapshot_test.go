@@ -46,13 +46,15 @@ func sample() ([]plinth.Node, []plinth.Relation) {
 		{Key: "Tags", Value: plinth.ListOf([]plinth.Value{plinth.MapOf(nil), plinth.BoolOf(true), {}})},
 	})
 	bucket := &plinth.Resource{ID: "tf:.#aws_s3_bucket.b", Type: "AWS::S3::Bucket", Name: "b", Project: "p", Root: "r", Props: props}
-	return []plinth.Node{
+	nodes := []plinth.Node{
 		{ID: bucket.ID, Type: bucket.Type, Name: "b", Address: "aws_s3_bucket.b", Aliases: []plinth.ID{"arn:aws:s3:::b"}, Names: []string{"Bucket/b"}, At: step(3, "").At, Resource: bucket},
 		{ID: "internet", Type: plinth.TypeInternet},
-	}, []plinth.Relation{
+	}
+	relations := []plinth.Relation{
 		{From: "internet", To: "arn:aws:s3:::b", Kind: plinth.Can, Permissions: []string{"s3:GetObject"}, When: plinth.Condition{{"a", "b"}, {"c"}}, Evidence: []plinth.Step{step(4, "it's public"), step(5, "no block")}},
 		{From: "internet", To: "role", Kind: plinth.Assume, Technique: "sts-001", Evidence: []plinth.Step{step(4, "it's public")}},
 	}
+	return nodes, relations
 }
 
 // tell writes a graph down.

@@ -68,6 +68,21 @@ type Principal struct {
 	alone    *iam.Context // of a request about nothing in particular
 }
 
+type key struct{}
+
+// Of returns the estate of a target's resources, which is made once for all who ask. They must not ask it at the same time.
+func Of(g *graph.Graph) (*Estate, error) {
+	type made struct {
+		estate *Estate
+		err    error
+	}
+	m := g.Once(key{}, func() any {
+		e, err := New(g)
+		return made{e, err}
+	}).(made)
+	return m.estate, m.err
+}
+
 // New makes the estate of a target's resources.
 func New(g *graph.Graph) (*Estate, error) {
 	services, err := iam.LoadServices()

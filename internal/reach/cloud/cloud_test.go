@@ -2,16 +2,11 @@ package cloud_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/plinthsec/plinth/internal/golden"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
@@ -22,56 +17,14 @@ import (
 	"github.com/plinthsec/plinth/internal/value"
 )
 
-var update = flag.Bool("update", false, "write connections into the golden files")
-
 // TestGolden compares the connections of small networks with what is written beside them.
-func TestGolden(t *testing.T) {
-	list, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(list) == 0 {
-		t.Fatal("no cases", err)
-	}
-	for _, name := range list {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			ar, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir, want := t.TempDir(), ""
-			for _, f := range ar.Files {
-				if f.Name == "want" {
-					want = string(f.Data)
-					continue
-				}
-				if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			got := connections(t, dir)
-			if *update {
-				ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == "want" })
-				ar.Files = append(ar.Files, txtar.File{Name: "want", Data: []byte(got)})
-				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
-	}
-}
+func TestGolden(t *testing.T) { golden.Run(t, "testdata/*.txtar", connections) }
 
 // connections lists the connections of a folder, each with the lines that prove it.
-func connections(t *testing.T, dir string) string {
+func connections(t *testing.T, files map[string]string) string {
 	t.Helper()
-	target, err := tree.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer target.Close()
 	run := &scan.Run{Config: &plinth.Config{}, Readers: all.Readers()}
-	res, err := run.Scan(context.Background(), target)
+	res, err := run.Scan(context.Background(), tree.Memory(".", files))
 	if err != nil {
 		t.Fatal(err)
 	}

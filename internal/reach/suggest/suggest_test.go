@@ -2,23 +2,18 @@ package suggest
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/plinthsec/plinth/internal/golden"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
 	"github.com/plinthsec/plinth/internal/value"
 )
-
-var update = flag.Bool("update", false, "write suggestions into the golden files")
 
 type heap struct{ resources []*plinth.Resource }
 
@@ -26,45 +21,20 @@ func (h *heap) Resource(r *plinth.Resource) { h.resources = append(h.resources, 
 func (h *heap) Problem(plinth.Problem)      {}
 
 func TestGolden(t *testing.T) {
-	list, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(list) == 0 {
-		t.Fatal("no cases", err)
-	}
-	for _, name := range list {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			ar, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, want, h := &plinth.Project{Config: &plinth.Config{}}, "", &heap{}
-			for _, f := range ar.Files {
-				if f.Name == "want" {
-					want = string(f.Data)
-				} else {
-					p.Files = append(p.Files, plinth.File{Path: f.Name, Data: f.Data})
-				}
-			}
-			if err := kubernetes.New().Read(context.Background(), p, h); err != nil {
-				t.Fatal(err)
-			}
-			s, ok := For(h.resources)
-			if !ok {
-				t.Fatal("no suggestion")
-			}
-			got := fmt.Sprintf("kept %d, closed %d\n%s\n%s\n%s", s.Kept, s.Closed, strings.Join(s.Notes, "\n"), strings.Join(s.Faults, "\n"), s.YAML())
-			if *update {
-				ar.Files = slices.DeleteFunc(ar.Files, func(f txtar.File) bool { return f.Name == "want" })
-				ar.Files = append(ar.Files, txtar.File{Name: "want", Data: []byte(got)})
-				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
-	}
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, files map[string]string) string {
+		p, h := &plinth.Project{Config: &plinth.Config{}}, &heap{}
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			p.Files = append(p.Files, plinth.File{Path: name, Data: []byte(files[name])})
+		}
+		if err := kubernetes.New().Read(context.Background(), p, h); err != nil {
+			t.Fatal(err)
+		}
+		s, ok := For(h.resources)
+		if !ok {
+			t.Fatal("no suggestion")
+		}
+		return fmt.Sprintf("kept %d, closed %d\n%s\n%s\n%s", s.Kept, s.Closed, strings.Join(s.Notes, "\n"), strings.Join(s.Faults, "\n"), s.YAML())
+	})
 }
 
 func TestMentions(t *testing.T) {

@@ -5,10 +5,7 @@ package readtest
 import (
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,16 +13,13 @@ import (
 	"testing/fstest"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/plinthsec/plinth/internal/golden"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/value"
 )
 
 const slow = time.Minute // a guard against what never ends, not a measure: machines are shared
-
-var update = flag.Bool("update", false, "write the wanted results of golden archives anew")
 
 // Recorder is a sink that keeps what it is given.
 type Recorder struct {
@@ -132,38 +126,7 @@ func hostile(t *testing.T, reader plinth.Reader, name, what, text string) {
 // Golden runs the reader over the files of each archive that the pattern names and compares what it found with the file named
 // want; -update writes it.
 func Golden(t *testing.T, reader plinth.Reader, pattern string) {
-	names, err := filepath.Glob(pattern)
-	if err != nil || len(names) == 0 {
-		t.Fatal("no archives: ", pattern, err)
-	}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			a, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files, want := map[string]string{}, ""
-			a.Files = slices.DeleteFunc(a.Files, func(f txtar.File) bool {
-				if f.Name == "want" {
-					want = string(f.Data)
-					return true
-				}
-				files[f.Name] = string(f.Data)
-				return false
-			})
-			got := Print(Run(t, reader, files))
-			if *update {
-				a.Files = append(a.Files, txtar.File{Name: "want", Data: []byte(got)})
-				if err := os.WriteFile(name, txtar.Format(a), 0o666); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := gocmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
+	golden.Run(t, pattern, func(t *testing.T, files map[string]string) string { return Print(Run(t, reader, files)) })
 }
 
 // Print writes what was found as text: one line for each resource, one for each leaf of its properties with the line it was

@@ -2,16 +2,12 @@ package bind_test
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"golang.org/x/tools/txtar"
+	"github.com/plinthsec/plinth/internal/golden"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
@@ -22,8 +18,6 @@ import (
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // told writes down what is told to it.
 type told struct{ lines []string }
@@ -45,40 +39,7 @@ func (t *told) Relation(r plinth.Relation) {
 
 // TestGolden holds the relations that each testdata file leads to. The file report.sarif or bom.json of it is handed over as what
 // other tools found.
-func TestGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no cases", err)
-	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			target := map[string]string{}
-			want, at := "", -1
-			for i, f := range archive.Files {
-				if f.Name == "want" {
-					want, at = string(f.Data), i
-					continue
-				}
-				target[f.Name] = string(f.Data)
-			}
-			got := relations(t, target)
-			if *update && at >= 0 {
-				archive.Files[at].Data = []byte(got)
-				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got)\n%s", diff)
-			}
-		})
-	}
-}
+func TestGolden(t *testing.T) { golden.Run(t, "testdata/*.txtar", relations) }
 
 func relations(t *testing.T, files map[string]string) string {
 	t.Helper()
