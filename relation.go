@@ -1,5 +1,7 @@
 package plinth
 
+import "slices"
+
 // Node is one thing of the security graph: a resource, or something that no resource stands for (the internet, whoever administers
 // an account, a principal that only a trust policy names).
 type Node struct {
@@ -81,6 +83,18 @@ func (k RelationKind) Walked() bool { return k != Runs && k != BuiltFrom && k !=
 
 // Condition is what must hold for a relation, in words: one of the lists, all of it. The nil Condition holds always.
 type Condition [][]string
+
+// And returns the condition with a further fact that must hold.
+func (c Condition) And(fact string) Condition {
+	if len(c) == 0 {
+		return Condition{{fact}}
+	}
+	out := make(Condition, len(c))
+	for i, term := range c {
+		out[i] = append(slices.Clone(term), fact)
+	}
+	return out
+}
 
 // Relation joins two nodes, which it names by id or alias.
 type Relation struct {

@@ -29,9 +29,11 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	if err != nil {
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
 	}
-	if err := aws.Relate(ctx, s, estate, newApart(to, estate, s.Resources())); err != nil {
+	accounts := newApart(to, estate, s.Resources())
+	if err := aws.Relate(ctx, s, estate, accounts); err != nil {
 		return nil, err
 	}
+	accounts.flush()
 	if err := kube.Relate(ctx, s, to); err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"slices"
-
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/reach"
 	"github.com/plinthsec/plinth/internal/reach/cloud"
@@ -105,18 +103,6 @@ func (w *scene) connect(from plinth.ID, kind plinth.RelationKind, c *cloud.Conne
 // settle adds to the condition what nobody knows of a dependency.
 func (f *flaw) settle() {
 	if f.dependency {
-		f.when = and(f.when, "the weak code of "+f.technique()+" is reached by a request")
+		f.when = f.when.And("the weak code of " + f.technique() + " is reached by a request")
 	}
-}
-
-// and adds a fact to a condition.
-func and(c plinth.Condition, fact string) plinth.Condition {
-	if len(c) == 0 {
-		return plinth.Condition{{fact}}
-	}
-	out := make(plinth.Condition, len(c))
-	for i, term := range c {
-		out[i] = append(slices.Clone(term), fact)
-	}
-	return out
 }

@@ -113,7 +113,7 @@ func (w *scene) inner(c *cluster, weak map[plinth.ID][]flaw) {
 				if f.gives&sendsHTTP != 0 && f.gives&runsCode == 0 {
 					w.to.Relation(plinth.Relation{
 						From: endpoint(source.Resource), To: endpoint(target.Resource), Kind: plinth.Weakness, Technique: f.technique(),
-						When: and(f.when, "a request that the attacker shapes there triggers the weakness here"), Evidence: slices.Concat(f.evidence, []plinth.Step{proof}),
+						When: f.when.And("a request that the attacker shapes there triggers the weakness here"), Evidence: slices.Concat(f.evidence, []plinth.Step{proof}),
 					})
 				}
 			}

@@ -25,7 +25,7 @@ func (w *scene) metadata(r *plinth.Resource, host bool, f *flaw) {
 			continue
 		}
 		if len(groups) > 1 {
-			when = and(when, "a pod of "+r.Decl.Address+" runs on a node of "+g.Decl.Address)
+			when = when.And("a pod of " + r.Decl.Address + " runs on a node of " + g.Decl.Address)
 		}
 		w.to.Relation(plinth.Relation{
 			From: endpoint(r), To: to.ID, Kind: plinth.Weakness, Technique: f.technique(), When: both(f.when, when),

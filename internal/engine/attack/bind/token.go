@@ -30,7 +30,7 @@ func (w *scene) tokens(c *cluster) {
 			for _, answer := range w.trusted(role, namespaceOf(r), r.Name) {
 				when := plinth.Condition(answer.When.Strings())
 				if len(roles) > 1 {
-					when = and(when, role.Resource.Decl.Address+" is in the account of "+name.Str())
+					when = when.And(role.Resource.Decl.Address + " is in the account of " + name.Str())
 				}
 				for _, proof := range answer.Allows {
 					evidence := []plinth.Step{
