@@ -152,6 +152,11 @@ func narrows(c *iam.Leaf) bool {
 
 // stars says which conditions compare with a star literally.
 func (l *look) stars(policy *iam.Policy) {
+	type place struct {
+		at   plinth.Location
+		text string
+	}
+	told := map[place]bool{} // statements of a text have one place: what they all say is said once
 	for _, s := range policy.Statements {
 		if l.said[s] {
 			continue
@@ -163,10 +168,12 @@ func (l *look) stars(policy *iam.Policy) {
 				continue
 			}
 			if i := slices.IndexFunc(c.Values, func(v string) bool { return strings.ContainsAny(strings.ReplaceAll(v, "${*}", ""), "*") }); i >= 0 {
-				l.add(sight{
-					audit: "literal-star", resource: l.Holder(policy), at: s.At, path: pathOf(s) + "." + c.Key, when: iam.Always(),
-					message: c.Op + " " + c.Key + " " + c.Values[i],
-				})
+				text := c.Op + " " + c.Key + " " + c.Values[i]
+				if told[place{s.At, text}] {
+					continue
+				}
+				told[place{s.At, text}] = true
+				l.add(sight{audit: "literal-star", resource: l.Holder(policy), at: s.At, path: pathOf(s) + "." + c.Key, when: iam.Always(), message: text})
 			}
 		}
 	}
@@ -208,7 +215,7 @@ func (l *look) federation(role *account.Principal, provider string) {
 			continue
 		}
 		for _, p := range a.Allows {
-			if p.Layer == iam.Resource {
+			if p.Layer == iam.Resource && !ofOnePool(p.Statement) {
 				l.add(sight{
 					audit: "trust-open-federation", resource: role.Resource, at: p.Statement.At, path: pathOf(p.Statement), when: iam.Always(),
 					message: "any token of " + issuer + " will do",
@@ -236,15 +243,20 @@ func (l *look) principals() {
 		if p.Group || p.Resource.Data || p.Resource.External || len(l.Admin(p)) > 0 {
 			continue
 		}
-		for _, action := range rewrites[p.Kind] {
-			if l.rewritten(p, action, p.Resource) {
-				break
-			}
+		l.self(p)
+	}
+}
+
+// self says by which action a principal can write its own policies; one is enough.
+func (l *look) self(p *account.Principal) {
+	for _, action := range rewrites[p.Kind] {
+		if l.rewritten(p, action, p.Resource) {
+			return
 		}
-		for _, policy := range l.Attached(p) {
-			if l.rewritten(p, "iam:CreatePolicyVersion", policy) {
-				break
-			}
+	}
+	for _, policy := range l.Attached(p) {
+		if l.rewritten(p, "iam:CreatePolicyVersion", policy) {
+			return
 		}
 	}
 }
@@ -266,6 +278,13 @@ func (l *look) rewritten(p *account.Principal, action string, on *plinth.Resourc
 		evidence: []plinth.Step{account.Step(ways[0].By[0], action, address(on))}, at: at(s, p.Resource),
 	})
 	return true
+}
+
+// ofOnePool tells whether a statement takes the tokens of one identity pool of Cognito only: aud is the pool that gave the token.
+func ofOnePool(s *iam.Statement) bool {
+	return slices.ContainsFunc(s.Conditions(), func(c *iam.Leaf) bool {
+		return strings.EqualFold(c.Key, "cognito-identity.amazonaws.com:aud") && strings.HasPrefix(strings.ToLower(c.Op), "string") && !strings.Contains(strings.ToLower(c.Op), "not") && !slices.Contains(c.Values, "*")
+	})
 }
 
 // at is the place of a statement where it stands in the declaration of a resource; else the finding stands at the resource.

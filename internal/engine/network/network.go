@@ -106,8 +106,15 @@ var (
 	dataPorts  = []uint32{1433, 1521, 3306, 5432, 5439, 5984, 6379, 7000, 7001, 8086, 9042, 9200, 9300, 11211, 27017, 27018, 50000}
 )
 
+// wide is the number of open ports from which on they say nothing of what listens there: one finding says that they are open.
+const wide = 1000
+
 // ports reports what of the ports that everybody reaches is for administration or of a database.
 func (e *Engine) ports(to func(plinth.Finding), r *plinth.Resource, open reach.Ports, because []string, evidence []plinth.Step) {
+	count := 0
+	for _, span := range open[reach.TCP] {
+		count += int(span.Hi - span.Lo + 1)
+	}
 	for _, kind := range [...]struct {
 		audit string
 		ports []uint32
@@ -122,16 +129,16 @@ func (e *Engine) ports(to func(plinth.Finding), r *plinth.Resource, open reach.P
 			continue
 		}
 		what := hit.String()
-		if open.Contains(reach.TCP, 1) && open.Contains(reach.TCP, 65535) {
-			what = "TCP 22 among all others"
+		if count >= wide {
+			what = fmt.Sprintf("%s among %d open ports", hit.Strings()[0], count)
 		}
 		path := kind.audit
 		if len(because) > 0 {
 			path += "?" // what is open for certain is another finding
 		}
 		e.report(to, kind.audit, r, r.Decl.Header, path, what, because, evidence)
-		if what != hit.String() {
-			return // a machine of which everything is open: one finding says it
+		if count >= wide {
+			return
 		}
 	}
 }

@@ -193,15 +193,29 @@ func (e *Estate) referred(i int32, v plinth.Value) *Principal {
 		return nil
 	}
 	if strings.HasPrefix(text, "arn:") {
-		return e.byARN[text]
+		return e.near(i, text)
 	}
 	account := e.account(i)
 	for _, p := range e.principals {
-		if p.Account == account && lastPart(p.ARN) == text && (!open(text) || e.sameWorld(i, p.at)) {
+		if p.Account == account && lastPart(p.ARN) == text && (!strings.Contains(account+text, "{") || e.sameWorld(i, p.at)) {
 			return p
 		}
 	}
 	return nil
+}
+
+// near returns the principal of an ARN; of several in accounts that nobody knows the one of the same world.
+func (e *Estate) near(i int32, arn string) *Principal {
+	p := e.byARN[arn]
+	if p == nil || !strings.Contains(p.Account, "{") || e.sameWorld(i, p.at) {
+		return p
+	}
+	for _, other := range e.principals {
+		if other.ARN == arn && e.sameWorld(i, other.at) {
+			return other
+		}
+	}
+	return p
 }
 
 func (e *Estate) place(r *plinth.Resource) (int32, bool) {
@@ -225,8 +239,9 @@ func open(text string) bool {
 	}
 }
 
-// sameWorld tells whether braces mean the same to two resources.
+// sameWorld tells whether two resources stand in one Terraform root, or one template: braces mean the same to them.
 func (e *Estate) sameWorld(i, j int32) bool {
 	a, b := e.g.Resources()[i], e.g.Resources()[j]
-	return a.Project == b.Project && a.Root == b.Root
+	worldOf := func(r *plinth.Resource) string { head, _, _ := strings.Cut(string(r.ID), "#"); return head }
+	return a.Project == b.Project && worldOf(a) == worldOf(b)
 }

@@ -103,3 +103,19 @@ func TestEstate(t *testing.T) {
 		t.Errorf("trust: %+v", a)
 	}
 }
+
+// TestTemplates shows that two templates with roles of one name are apart where nobody knows their accounts.
+func TestTemplates(t *testing.T) {
+	template := "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      RoleName: same\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Role: !GetAtt R.Arn\n"
+	e := estate(t, map[string]string{"a.yaml": template, "b.yaml": template})
+	if n := len(e.Principals()); n != 2 {
+		t.Fatalf("%d roles, want 2", n)
+	}
+	for _, r := range e.Graph().Resources() {
+		for _, run := range e.Runs(r) {
+			if run.Role.Resource.Decl.At.Path != r.Decl.At.Path {
+				t.Errorf("the function of %s runs as the role of %s", r.Decl.At.Path, run.Role.Resource.Decl.At.Path)
+			}
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (e *Estate) collect() {
 		if p.Group {
 			p.Principal = iam.Principal{Kind: iam.User, ARN: arn, Account: e.account(int32(i))}
 		}
-		if old := e.byARN[arn]; old != nil && !open(arn) {
+		if old := e.byARN[arn]; old != nil && !open(arn) && (!strings.Contains(who.Account, "{") || e.sameWorld(old.at, int32(i))) {
 			// A data source, or a resource of somebody else, and the resource itself are one principal.
 			e.byResource[r.ID] = old
 			if !old.Resource.Data && !old.Resource.External {
@@ -187,7 +187,7 @@ func (e *Estate) named1(at int32, kind string, v plinth.Value) *Principal {
 	name = lastPart(name)
 	account := e.account(at)
 	for _, p := range e.principals {
-		if TypeOf(p.Resource) == "AWS::IAM::"+kind && p.Account == account && lastPart(p.ARN) == name && (!open(name) || e.sameWorld(at, p.at)) {
+		if TypeOf(p.Resource) == "AWS::IAM::"+kind && p.Account == account && lastPart(p.ARN) == name && (!strings.Contains(account+name, "{") || e.sameWorld(at, p.at)) {
 			return p
 		}
 	}
