@@ -65,7 +65,7 @@ const accessSchema = "plinth.access/1"
 func iamCanCommand(s Streams) *cobra.Command {
 	var format, on string
 	cmd := &cobra.Command{
-		Use: "can PRINCIPAL [ACTION] [TARGET]", Short: "Say what a principal may do", Args: cobra.RangeArgs(1, 3),
+		Use: "can PRINCIPAL [ACTION] [TARGET]", Short: "Say what a principal may do", Args: between(1, 3, "a principal, perhaps an action, perhaps a target"),
 		Long: `Evaluate what the code in a folder or file (without one, this folder) lets a principal do, with the statements that decide.
 
 A principal is an AWS user, role or group by ARN, name, address or id; or a Kubernetes identity: ServiceAccount/namespace/name,
@@ -79,7 +79,7 @@ Exit code: 0; 2 usage; 3 when something could not be looked at.`,
 		Example: "  plinth iam can aws_iam_role.deploy\n  plinth iam can deploy s3:GetObject --on aws_s3_bucket.exports infra/\n  plinth iam can ServiceAccount/shop/till \"get secrets\" deploy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			action, target := actionAndTarget(args[1:])
-			return answerAccess(cmd, s, format, target, func(w *accessWorld) (*accessAnswer, error) { return w.can(args[0], action, on) })
+			return answerAccess(cmd, s, format, target, func(w *accessWorld) (*accessAnswer, error) { return w.can(args[0], action, on) }, action)
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
@@ -90,7 +90,7 @@ Exit code: 0; 2 usage; 3 when something could not be looked at.`,
 func iamWhoCanCommand(s Streams) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use: "who-can ACTION [RESOURCE] [TARGET]", Short: "Say who may do an action", Args: cobra.RangeArgs(1, 3),
+		Use: "who-can ACTION [RESOURCE] [TARGET]", Short: "Say who may do an action", Args: between(1, 3, "an action, perhaps a resource, perhaps a target"),
 		Long: `List who may do an action by the code in a folder or file (without one, this folder), with the statements that decide.
 
 Actions and resources are written as for plinth iam can. About a resource everything counts that decides: the policies of both
@@ -102,7 +102,7 @@ Exit code: 0; 2 usage; 3 when something could not be looked at.`,
 		Example: "  plinth iam who-can s3:GetObject aws_s3_bucket.exports\n  plinth iam who-can iam:PassRole infra/\n  plinth iam who-can \"get secrets\" shop/ deploy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			resource, target := actionAndTarget(args[1:])
-			return answerAccess(cmd, s, format, target, func(w *accessWorld) (*accessAnswer, error) { return w.whoCan(args[0], resource) })
+			return answerAccess(cmd, s, format, target, func(w *accessWorld) (*accessAnswer, error) { return w.whoCan(args[0], resource) }, args[0])
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "table", "table or json")
@@ -129,7 +129,7 @@ type accessWorld struct {
 	estate    *account.Estate
 }
 
-func answerAccess(cmd *cobra.Command, s Streams, format, target string, ask func(*accessWorld) (*accessAnswer, error)) error {
+func answerAccess(cmd *cobra.Command, s Streams, format, target string, ask func(*accessWorld) (*accessAnswer, error), action string) error {
 	if format != "table" && format != "json" {
 		return faultf("-o takes table or json, not %q%s", format, value.Hint(format, []string{"table", "json"}))
 	}
@@ -137,6 +137,7 @@ func answerAccess(cmd *cobra.Command, s Streams, format, target string, ask func
 	if err != nil {
 		return err
 	}
+	w.doubt(s, action)
 	a, err := ask(w)
 	if err != nil {
 		return err
@@ -151,10 +152,20 @@ func answerAccess(cmd *cobra.Command, s Streams, format, target string, ask func
 		return err
 	}
 	if incomplete {
-		fmt.Fprintf(s.Err, "plinth: the answer is incomplete: %d problems\n", len(a.Problems))
+		unseen(s, "answer", problems)
 		return exit(verdict.Incomplete)
 	}
 	return nil
+}
+
+// doubt says that the facts know no such action of AWS: it is misspelt, or younger than they are.
+func (w *accessWorld) doubt(s Streams, action string) {
+	service, _, aws := strings.Cut(action, ":")
+	facts := w.estate.Services()
+	if !aws || strings.ContainsAny(action, "*? ") || facts.Action(action).Known() {
+		return
+	}
+	fmt.Fprintf(s.Err, "plinth: AWS has no action %s that we know of%s\n", action, value.Hint(action, facts.Actions(service+":*")))
 }
 
 func accessWorldOf(ctx context.Context, cmd *cobra.Command, s Streams, target string) (*accessWorld, []plinth.Problem, error) {

@@ -70,27 +70,34 @@ func (g *graphSource) open(cmd *cobra.Command, s Streams, targets []string) (*gr
 	if len(rep.Graphs) != 1 {
 		return nil, 0, faultf("this command asks one graph at a time: name one target")
 	}
-	told(s, rep)
+	problems := make([]plinth.Problem, len(rep.Problems))
+	for i, p := range rep.Problems {
+		problems[i] = p.Problem
+	}
+	unseen(s, "graph", problems)
 	return rep.Graphs[0].Map, rep.Exit, nil
 }
 
-// told says on standard error that a graph is incomplete.
-func told(s Streams, rep *report.Report) {
+// unseen says on standard error that something is incomplete.
+func unseen(s Streams, what string, problems []plinth.Problem) {
 	n := 0
-	for _, p := range rep.Problems {
+	for _, p := range problems {
 		if p.Kind.Incomplete() {
 			n++
 		}
 	}
-	if n > 0 {
-		fmt.Fprintf(s.Err, "plinth: the graph is incomplete: %d places could not be looked at (plinth scan lists them)\n", n)
+	switch {
+	case n == 1:
+		fmt.Fprintf(s.Err, "plinth: the %s is incomplete: one place could not be looked at (plinth scan lists it)\n", what)
+	case n > 1:
+		fmt.Fprintf(s.Err, "plinth: the %s is incomplete: %d places could not be looked at (plinth scan lists them)\n", what, n)
 	}
 }
 
 func graphQuery(s Streams) *cobra.Command {
 	var g graphSource
 	cmd := &cobra.Command{
-		Use: "query QUERY [TARGET]", Short: "Ask the graph in openCypher", Args: cobra.RangeArgs(1, 2),
+		Use: "query QUERY [TARGET]", Short: "Ask the graph in openCypher", Args: between(1, 2, "a query, perhaps a target"),
 		Long: `Ask the security graph of a target (without one, this folder) in the reading part of openCypher. - as the query reads it from
 standard input. Labels are the types of nodes (AWS::S3::Bucket stands between backquotes), relations have the kinds of
 docs/graph.md, and a node's own properties are id, type, name, address, path, line and those of its resource.
@@ -220,7 +227,7 @@ func graphAsk(s Streams) *cobra.Command {
 				}
 				names = append(names, q.Name)
 			}
-			return faultf("there is no question %q%s", args[0], value.Hint(args[0], names))
+			return faultf("there is no question %q%s; plinth graph ask lists them", args[0], value.Hint(args[0], names))
 		},
 	}
 	g.flags(cmd)
@@ -230,7 +237,7 @@ func graphAsk(s Streams) *cobra.Command {
 func graphSave(s Streams) *cobra.Command {
 	var g graphSource
 	cmd := &cobra.Command{
-		Use: "save FILE [TARGET]", Short: "Write the graph to a SQLite file", Args: cobra.RangeArgs(1, 2),
+		Use: "save FILE [TARGET]", Short: "Write the graph to a SQLite file", Args: between(1, 2, "a file, perhaps a target"),
 		Long: `Draw the security graph of a target and write it to a SQLite file, whose tables docs/graph.md describes: for questions in SQL, for
 graph query --snapshot, and for graph diff.`,
 		Example: "  plinth graph save today.db\n  sqlite3 today.db 'SELECT kind, count(*) FROM relations GROUP BY kind'",
@@ -257,7 +264,7 @@ graph query --snapshot, and for graph diff.`,
 func graphDiff(s Streams) *cobra.Command {
 	var g graphSource
 	cmd := &cobra.Command{
-		Use: "diff BEFORE AFTER", Short: "Say what changed between two graphs", Args: cobra.ExactArgs(2),
+		Use: "diff BEFORE AFTER", Short: "Say what changed between two graphs", Args: exactly(2, "two snapshots or targets"),
 		Long: `Compare two security graphs, each a file that graph save wrote or a target, and list the nodes and relations that came (+) and went
 (-). That a proof moved to another line is no change.`,
 		Example: "  plinth graph diff yesterday.db .",

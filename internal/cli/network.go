@@ -66,7 +66,7 @@ Exit code: 0, or 3 when something could not be looked at (problems lists it).`,
 				return err
 			}
 			if slices.ContainsFunc(answer.problems, func(p plinth.Problem) bool { return p.Kind.Incomplete() }) {
-				fmt.Fprintf(s.Err, "plinth: the answer is incomplete: %d problems\n", len(answer.problems))
+				unseen(s, "answer", answer.problems)
 				return exit(verdict.Incomplete)
 			}
 			return nil

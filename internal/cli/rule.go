@@ -244,6 +244,16 @@ func writeSecret(s Streams, r *secret.Rule, err error) error {
 	return err
 }
 
+// between wants some arguments and says which.
+func between(least, most int, names string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return faultf("%s wants %s", cmd.CommandPath(), names)
+		}
+		return nil
+	}
+}
+
 // exactly wants n arguments and says which.
 func exactly(n int, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -258,11 +268,15 @@ func findRule(set *rule.Set, name string) (*rule.Rule, error) {
 	if r := set.Find(name); r != nil {
 		return r, nil
 	}
-	hint := ""
-	if near := set.Nearest(name); near != "" {
-		hint = "; did you mean " + near + "?"
+	audits, err := all.Audits()
+	if err != nil {
+		return nil, err
 	}
-	return nil, faultf("there is no rule %q%s", name, hint)
+	near := []string{set.Nearest(name)}
+	for _, a := range audits {
+		near = append(near, a.ID)
+	}
+	return nil, faultf("there is no rule %q%s", name, value.Hint(name, near))
 }
 
 func ruleTest(s Streams) *cobra.Command {

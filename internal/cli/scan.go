@@ -352,6 +352,9 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, []*plinth.Rule, error)
 			foreign = append(foreign, name)
 		}
 	}
+	for _, r := range audits {
+		foreign = append(foreign, r.ID) // known names, and those that a mistyped one is compared with
+	}
 	set, err = set.Select(c.Only, c.Skip, foreign)
 	return set, secrets.Select(c.Only, c.Skip), asked, err
 }

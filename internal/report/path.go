@@ -236,6 +236,14 @@ func WritePaths(w io.Writer, r *Report, opt Options) error {
 		}
 	}
 	t.problems()
+	nodes, relations, seen, read := 0, 0, 0, 0
+	for _, g := range r.Graphs {
+		nodes, relations = nodes+len(g.Nodes()), relations+len(g.Relations())
+	}
+	for _, x := range r.Targets {
+		seen, read = seen+x.Seen, read+x.Read
+	}
+	t.wrap("", fmt.Sprintf("%s and %s, drawn from %s of %d", plural(nodes, "node"), plural(relations, "relation"), plural(read, "file"), seen))
 	_, err := w.Write(t.w.Bytes())
 	return err
 }
