@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/rule"
 )
 
@@ -17,7 +19,11 @@ import (
 func Reference(rules []*rule.Rule) (map[string][]byte, error) {
 	pages := map[string][]byte{}
 	commandPages(pages, Root(Streams{}))
-	rulePages(pages, rules)
+	audits, err := all.Audits()
+	if err != nil {
+		return nil, err
+	}
+	rulePages(pages, rules, audits)
 	schema, err := Schema()
 	if err != nil {
 		return nil, err
@@ -111,9 +117,9 @@ func configPage() []byte {
 	return b.Bytes()
 }
 
-func rulePages(pages map[string][]byte, rules []*rule.Rule) {
+func rulePages(pages map[string][]byte, rules []*rule.Rule, audits []*plinth.Rule) {
 	var index bytes.Buffer
-	fmt.Fprintf(&index, "%s# Rules\n\n%d rules. `plinth explain RULE` prints a page, by any alias as well.\n", generated, len(rules))
+	fmt.Fprintf(&index, "%s# Rules\n\n%d rules, and %d audits of the engines that look at more than one resource's text (at the end). `plinth explain RULE` prints a page, by any alias\nas well.\n", generated, len(rules), len(audits))
 	sorted := append([]*rule.Rule{}, rules...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].ID < sorted[j].ID })
 	provider := ""
@@ -125,22 +131,34 @@ func rulePages(pages map[string][]byte, rules []*rule.Rule) {
 		fmt.Fprintf(&index, "| [%s](%s.md) | %s | %s |\n", r.ID, r.ID, r.Severity, cell(r.Title))
 		pages["rules/"+r.ID+".md"] = rulePage(r)
 	}
+	index.WriteString("\n## Audits\n\n| audit | severity | what is wrong |\n|---|---|---|\n")
+	for _, r := range audits {
+		fmt.Fprintf(&index, "| [%s](%s.md) | %s | %s |\n", r.ID, r.ID, r.Severity, cell(r.Title))
+		var b bytes.Buffer
+		headPage(&b, r, nil)
+		pages["rules/"+r.ID+".md"] = b.Bytes()
+	}
 	pages["rules/README.md"] = index.Bytes()
 }
 
 func cell(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "|", `\|`), "<", "&lt;") }
 
-func rulePage(r *rule.Rule) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s# %s\n\n`%s` · %s\n\n%s\n\n**Fix.** %s\n\n", generated, cell(r.Title), r.ID, r.Severity, cell(r.Why), cell(r.Fix))
-	for _, p := range [...][2]string{{"Looks at", strings.Join(r.On, ", ")}, {"CWE", strings.Join(r.CWE, ", ")}, {"Controls", strings.Join(r.Controls, ", ")}, {"ATT&CK", strings.Join(r.Attack, ", ")}, {"Also known as", byPeer(r.Aliases)}} {
+// headPage writes what a rule says, without examples; on are the types of resources that it is for.
+func headPage(b *bytes.Buffer, r *plinth.Rule, on []string) {
+	fmt.Fprintf(b, "%s# %s\n\n`%s` · %s\n\n%s\n\n**Fix.** %s\n\n", generated, cell(r.Title), r.ID, r.Severity, cell(r.Why), cell(r.Fix))
+	for _, p := range [...][2]string{{"Looks at", strings.Join(on, ", ")}, {"CWE", strings.Join(r.CWE, ", ")}, {"Controls", strings.Join(r.Controls, ", ")}, {"ATT&CK", strings.Join(r.Attack, ", ")}, {"Also known as", byPeer(r.Aliases)}} {
 		if p[1] != "" {
-			fmt.Fprintf(&b, "- %s: %s\n", p[0], p[1])
+			fmt.Fprintf(b, "- %s: %s\n", p[0], p[1])
 		}
 	}
 	for _, l := range r.Links {
-		fmt.Fprintf(&b, "- <%s>\n", l)
+		fmt.Fprintf(b, "- <%s>\n", l)
 	}
+}
+
+func rulePage(r *rule.Rule) []byte {
+	var b bytes.Buffer
+	headPage(&b, &r.Rule, r.On)
 	examples, _ := r.Examples()
 	for _, bad := range []bool{true, false} {
 		for _, ex := range examples {

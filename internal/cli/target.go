@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -100,7 +101,11 @@ func ignoreFiles(t *tree.Tree, c *plinth.Config) ([]*verdict.Baseline, []plinth.
 	var problems []plinth.Problem
 	for _, name := range []string{".trivyignore", ".trivyignore.yaml"} {
 		data, err := t.Read(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
 		if err != nil {
+			problems = append(problems, plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: name}, Text: tree.Reason(err)})
 			continue
 		}
 		b, err := verdict.ReadBaseline(name, data)

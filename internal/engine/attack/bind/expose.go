@@ -18,7 +18,12 @@ func endpoint(r *plinth.Resource) plinth.ID { return "net:" + r.ID }
 func (w *scene) expose(c *cluster, weak map[plinth.ID][]flaw) {
 	c.world = reach.New(c.objects)
 	seen := map[plinth.ID]bool{}
-	for _, x := range c.world.Exposures(c.objects) {
+	exposures := c.world.Exposures(c.objects)
+	mixed := map[string]bool{} // Services before workloads of which policies close some
+	for _, x := range exposures {
+		mixed[x.Service] = mixed[x.Service] || x.Open.Empty()
+	}
+	for _, x := range exposures {
 		if x.Internal || x.Open.Empty() {
 			continue
 		}
@@ -29,6 +34,13 @@ func (w *scene) expose(c *cluster, weak map[plinth.ID][]flaw) {
 			continue
 		}
 		first := step(by, x.At, costExposure, kind+" "+name+" is offered outside the cluster")
+		if mixed[x.Service] {
+			w.arrive(x.To.Resource, seen)
+			selector, _ := service.Props.At("spec", "selector")
+			selects := step(service, place(selector, service), costExposure, "Service "+x.Service+" selects "+x.To.Resource.Decl.Address)
+			w.relate(plinth.Internet, endpoint(x.To.Resource), plinth.Exposes, first, selects)
+			continue
+		}
 		w.relate(plinth.Internet, by.ID, plinth.Exposes, first)
 		if by != service {
 			w.relate(by.ID, service.ID, plinth.Exposes, step(by, x.At, costExposure, kind+" "+name+" leads to Service "+x.Service))
