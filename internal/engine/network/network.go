@@ -29,11 +29,6 @@ var audits []byte
 // Audits reads the audits that come with the product, sorted by id.
 func Audits() ([]*plinth.Rule, error) { return rule.Audits(Name, "audits.yaml", audits) }
 
-func text(v plinth.Value, path ...string) string {
-	out, _ := v.At(path...)
-	return out.Str()
-}
-
 // Engine judges networks with the audits that it was given.
 type Engine struct{ audits map[string]*plinth.Rule }
 
