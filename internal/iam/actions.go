@@ -114,8 +114,8 @@ func (c *Compiler) fill(s *actionSet) {
 func (c *Compiler) fillService(set []uint64, svc *service, pattern, name string) {
 	whole := name == "" || !plainGlob(pattern[:len(pattern)-len(name)])
 	for i := svc.first; i < svc.last; i++ {
-		local := c.services.lowerName(i)
-		if whole && glob(pattern, svc.prefix+":"+local) || !whole && glob(name, local) {
+		local := c.services.name(i)
+		if whole && foldGlob(pattern, svc.prefix+":"+local) || !whole && foldGlob(name, local) {
 			set[(i+1)>>6] |= 1 << ((i + 1) & 63)
 		}
 	}

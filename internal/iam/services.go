@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed"
+	endian "encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -17,9 +18,9 @@ var packedServices []byte
 
 // Services are the facts about the actions of AWS. They are immutable and safe for concurrent use.
 type Services struct {
-	text, lower string // all lines, and the same in lower case
-	services    []service
-	actions     []span // of the lines of all actions, those of a service sorted by their name in lower case
+	text     string // all lines
+	services []service
+	actions  []span // of the lines of all actions, those of a service sorted by their name in lower case
 }
 
 type span struct{ from, to int32 }
@@ -58,7 +59,7 @@ func unpack(packed []byte) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.Grow(len(packed) * 7)
+	b.Grow(int(endian.LittleEndian.Uint32(packed[len(packed)-4:])) + 1) // gzip ends with the length of the text
 	if _, err := io.Copy(&b, z); err != nil {
 		return "", err
 	}
@@ -66,10 +67,7 @@ func unpack(packed []byte) (string, error) {
 }
 
 func readServices(text string) (*Services, error) {
-	s := &Services{text: text, lower: strings.ToLower(text)}
-	if len(s.lower) != len(text) {
-		return nil, errors.New("the facts about services are not ASCII")
-	}
+	s := &Services{text: text}
 	var now *service
 	for at := 0; at < len(text); {
 		end := strings.IndexByte(text[at:], '\n')
@@ -132,8 +130,22 @@ func (s *Services) find(prefix string) *service {
 	return nil
 }
 
-func (s *Services) lowerName(i int32) string {
-	return field(s.lower[s.actions[i].from:s.actions[i].to], 0)
+func (s *Services) name(i int32) string { return field(s.text[s.actions[i].from:s.actions[i].to], 0) }
+
+func (s *Services) lowerName(i int32) string { return strings.ToLower(s.name(i)) }
+
+// compareFold compares the lower case of an ASCII text with another text.
+func compareFold(a, lower string) int {
+	for i := range min(len(a), len(lower)) {
+		c := a[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return int(c) - int(lower[i])
+		}
+	}
+	return len(a) - len(lower)
 }
 
 // Action returns the action with a name such as s3:GetObject, which is compared without case. An action that the facts do not
@@ -150,7 +162,7 @@ func (s *Services) Action(name string) Action {
 	from, to := svc.first, svc.last
 	for from < to {
 		mid := (from + to) / 2
-		switch c := strings.Compare(s.lowerName(mid), local); {
+		switch c := compareFold(s.name(mid), local); {
 		case c == 0:
 			a.id = mid + 1
 			a.everywhere = a.field(2) == ""

@@ -6,26 +6,30 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // tables are the files that are written, each from one file of facts.
 var tables = []struct {
 	facts, name string
+	block       int // lines of a member: what is looked up line by line is unpacked in parts
 	write       func(*bytes.Buffer, []byte) error
 }{
-	{"aws.json.gz", "services.txt.gz", services},
-	{"aws-managed-policies.json.gz", "managed.txt.gz", managed},
-	{"azure-roles.json.gz", "azure.txt.gz", azure},
-	{"gcp-roles.json.gz", "google.txt.gz", google},
+	{"aws.json.gz", "services.txt.gz", 0, services},
+	{"aws-managed-policies.json.gz", "managed.txt.gz", 64, managed},
+	{"azure-roles.json.gz", "azure.txt.gz", 0, azure},
+	{"gcp-roles.json.gz", "google.txt.gz", 0, google},
 }
 
 func main() {
@@ -40,14 +44,15 @@ func main() {
 
 func generate(from, out string) error {
 	for _, t := range tables {
-		if err := run(filepath.Join(from, t.facts), filepath.Join(out, t.name), t.write); err != nil {
+		if err := run(filepath.Join(from, t.facts), filepath.Join(out, t.name), t.block, t.write); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func run(facts, name string, write func(*bytes.Buffer, []byte) error) error {
+// run writes one table; block is the number of lines of a member, 0 for all.
+func run(facts, name string, block int, write func(*bytes.Buffer, []byte) error) error {
 	f, err := os.Open(facts)
 	if err != nil {
 		return err
@@ -65,18 +70,43 @@ func run(facts, name string, write func(*bytes.Buffer, []byte) error) error {
 	if err := write(&b, text); err != nil {
 		return fmt.Errorf("%s: %w", facts, err)
 	}
+	lines := bytes.SplitAfter(b.Bytes(), []byte("\n"))
+	if block == 0 {
+		block = len(lines)
+	}
+	var packed bytes.Buffer
+	for part := range slices.Chunk(lines, block) {
+		if text := bytes.Join(part, nil); len(text) > 0 {
+			if err := member(&packed, text); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(name, packed.Bytes(), 0o644)
+}
+
+// member writes one member of a gzip file. Its header names the first field of its first line and, as its extra field, its own length:
+// a reader skips the members that it does not want.
+func member(to *bytes.Buffer, text []byte) error {
 	var packed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
-	if _, err := w.Write(b.Bytes()); err != nil {
+	first, _, _ := bytes.Cut(text, []byte("\t"))
+	if first, _, _ = bytes.Cut(first, []byte("\n")); utf8.Valid(first) {
+		w.Name = string(first)
+	}
+	w.Extra = make([]byte, 4)
+	if _, err := w.Write(text); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return os.WriteFile(name, packed.Bytes(), 0o644)
+	binary.LittleEndian.PutUint32(packed.Bytes()[12:], uint32(packed.Len())) // RFC 1952: ten bytes, the length of the extra field, that
+	_, err = to.Write(packed.Bytes())
+	return err
 }
 
 func keys[V any](m map[string]V) []string {
