@@ -32,11 +32,12 @@ type Answer struct {
 	Joined int // pairs of a start and a goal that some path joins
 	// Rest counts what was left out: pairs that are not told, and, at least, paths of those that are.
 	Rest Rest
-	// Fixes is a set of places without which no path of the question is left, cheapest first; nil where there is no path, or where
-	// some path rests on nothing that can be changed: Open says so. Proven: no set is cheaper.
-	Fixes        []Place
-	Open, Proven bool
-	Chokes       []uint32 // nodes that all paths pass, starts and goals aside, in the order of the paths
+	// Fixes is a set of places without which no path of the question is left, cheapest first, but for Lasting pairs: these are joined
+	// by relations that rest on nothing that can be changed. Proven: no set is cheaper.
+	Fixes   []Place
+	Proven  bool
+	Lasting int
+	Chokes  []uint32 // nodes that all paths pass, starts and goals aside, in the order of the paths
 	// Partial: the graph is so large that not all pairs were looked for.
 	Partial bool
 }

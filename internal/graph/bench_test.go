@@ -27,7 +27,7 @@ func estate(n int) (from, to []uint32) {
 	return from, to
 }
 
-var sizes = []int{125_000, 250_000, 500_000, 1_000_000}
+var sizes = []int{12_500, 25_000, 50_000, 100_000, 1_000_000}
 
 // BenchmarkCore is one round of questions on a large graph: build it, what the internet reaches, the blast radius of 1,000 assets,
 // the choke points before one of them, and the cheapest cut.

@@ -84,10 +84,31 @@ func (c *column) of(i int) uint32 {
 	return n
 }
 
-// fold finds the strongly connected parts by Tarjan's algorithm: Depth-first search and linear graph algorithms (1972).
+// fold finds the strongly connected parts by Tarjan's algorithm: Depth-first search and linear graph algorithms (1972). The part of
+// the busiest node, which in most graphs of many is by far the largest, it takes out before: two searches with a bit a node find it
+// in less time than one that numbers the nodes (Fleischer, Hendrickson, Pinar: On identifying strongly connected components in
+// parallel, 2000).
 func (c *CSR) fold(skip Set) *folded {
 	f := &folded{part: make([]uint32, c.n)}
 	t := tarjan{c: c, skip: skip, f: f, seen: make([]uint32, c.n)}
+	if c.n > 0 {
+		busy := []uint32{c.busiest()}
+		after := c.Forward(busy, skip)
+		core := both(after, c.Backward(busy, skip))
+		for v := range core.All() {
+			t.seen[v] = None
+		}
+		for v := range after.All() {
+			if t.seen[v] == 0 {
+				t.visit(v)
+			}
+		}
+		part := uint32(len(f.size))
+		for v := range core.All() {
+			f.part[v] = part
+		}
+		f.size = append(f.size, uint32(core.Len()))
+	}
 	for v := range c.n {
 		if t.seen[v] == 0 {
 			t.visit(uint32(v))
@@ -110,6 +131,17 @@ func (c *CSR) fold(skip Set) *folded {
 		f.start[p+1] = uint32(len(f.to))
 	}
 	return f
+}
+
+// busiest returns the node which most edges enter or leave, whichever are fewer.
+func (c *CSR) busiest() (node uint32) {
+	most := uint32(0)
+	for v := range c.n {
+		if n := min(c.out.start[v+1]-c.out.start[v], c.in.start[v+1]-c.in.start[v]); n > most {
+			node, most = uint32(v), n
+		}
+	}
+	return node
 }
 
 type tarjan struct {

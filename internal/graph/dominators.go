@@ -26,9 +26,13 @@ func (c *CSR) Dominators(from []uint32, skip, only Set) *Dominance {
 	}
 	d.before[origin] = origin
 	start, in := d.entries(c, from, skip)
+	top := d.top(from)
 	for changed := true; changed; {
 		changed = false
 		for at := int(origin) - 1; at >= 0; at-- {
+			if d.before[at] == top {
+				continue // it cannot rise
+			}
 			if best := d.nearest(in[start[at]:start[at+1]]); best != d.before[at] {
 				d.before[at], changed = best, true
 			}
@@ -63,6 +67,21 @@ func (d *Dominance) entries(c *CSR, from []uint32, skip Set) (start, in []uint32
 	return start, in
 }
 
+// top returns the number above which no dominator of another node lies: that of the only start, else the origin.
+func (d *Dominance) top(from []uint32) uint32 {
+	top := uint32(len(d.order))
+	for _, v := range from {
+		switch n := d.number[v]; {
+		case n == None || n == top:
+		case top == uint32(len(d.order)):
+			top = n
+		default:
+			return uint32(len(d.order))
+		}
+	}
+	return top
+}
+
 // nearest returns the last node that all walks known so far over some entries share.
 func (d *Dominance) nearest(entries []uint32) uint32 {
 	best := None
@@ -93,32 +112,33 @@ func (d *Dominance) meet(a, b uint32) uint32 {
 
 // walk numbers the nodes that can be reached in postorder.
 func (d *Dominance) walk(c *CSR, from []uint32, skip, only Set) {
-	const open = None - 1
-	type frame struct{ node, next uint32 }
+	seen := NewSet(c.n)
+	type frame struct{ node, next, end uint32 } // edges of the node that are to be looked at, as places in the rows
 	var stack []frame
 	enter := func(v uint32) {
-		if d.number[v] == None && (only == nil || only.Has(v)) {
-			d.number[v] = open
-			stack = append(stack, frame{node: v})
+		if !seen.Has(v) && (only == nil || only.Has(v)) {
+			seen.Add(v)
+			stack = append(stack, frame{node: v, next: c.out.start[v], end: c.out.start[v+1]})
 		}
 	}
 	for _, v := range from {
 		enter(v)
 		for len(stack) > 0 {
 			f := &stack[len(stack)-1]
-			edges, ends := c.out.of(f.node)
-			if int(f.next) < len(ends) {
+			if f.next < f.end {
 				i := f.next
 				f.next++
-				if skip == nil || !skip.Has(edges[i]) {
-					enter(ends[i])
+				if skip == nil || !skip.Has(c.out.edge[i]) {
+					enter(c.out.end[i])
 				}
 				continue
 			}
-			d.number[f.node] = uint32(len(d.order))
 			d.order = append(d.order, f.node)
 			stack = stack[:len(stack)-1]
 		}
+	}
+	for at, v := range d.order {
+		d.number[v] = uint32(at)
 	}
 }
 

@@ -29,9 +29,13 @@ type fixer struct {
 	stamp   []uint32
 	round   uint32
 	queue   []uint32
-	goal    Set
-	twice   []uint32 // starts that are goals
+	tasks   []task
+	goal    Set // goals of the task at hand
+	lasting int // pairs that no change separates
 }
+
+// task is to separate some starts from some goals. Starts that are goals are separate already.
+type task struct{ from, to []uint32 }
 
 func (m *Map) fix(q Question, between Set, a *Answer) {
 	f := &fixer{m: m, q: q, between: between, p: m.places(), work: fixWork, next: make([]uint32, m.walked.n), stamp: make([]uint32, m.walked.n), goal: NewSet(m.walked.n)}
@@ -39,37 +43,59 @@ func (m *Map) fix(q Question, between Set, a *Answer) {
 	for i := range f.weight {
 		f.weight[i] = uint64(f.p.list[i].Cost)*perCost + 1
 	}
-	for _, v := range q.To {
-		f.goal.Add(v)
-	}
-	for _, v := range q.From {
-		if f.goal.Has(v) {
-			f.twice = append(f.twice, v)
-		}
-	}
+	f.plan()
 	var chosen []uint32
-	chosen, a.Proven, a.Open = f.solve()
-	if a.Open {
-		return
-	}
+	chosen, a.Proven = f.solve()
+	a.Lasting = f.lasting
 	for _, n := range chosen {
 		a.Fixes = append(a.Fixes, f.p.list[n])
 	}
 	slices.SortFunc(a.Fixes, comparePlaces)
 }
 
-// solve returns the set and whether it is proven the cheapest. Open: some path rests on nothing that can be changed.
-func (f *fixer) solve() (chosen []uint32, proven, open bool) {
+// plan makes the tasks: one for all goals, and one for each goal that is a start too, or to which some start has a way that rests on
+// nothing that can be changed; that start it leaves out.
+func (f *fixer) plan() {
+	fixed := NewSet(len(f.m.relations))
+	for i, of := range f.p.of {
+		if len(of) > 0 {
+			fixed.Add(uint32(i))
+		}
+	}
+	start, common := NewSet(f.m.walked.n), task{from: f.q.From}
+	for _, v := range f.q.From {
+		start.Add(v)
+	}
+	var single []task
+	for _, to := range f.q.To {
+		free := f.m.walked.search(&f.m.walked.in, []uint32{to}, fixed, f.between)
+		t := task{to: []uint32{to}}
+		for _, v := range f.q.From {
+			if !free.Has(v) {
+				t.from = append(t.from, v)
+			} else if v != to {
+				f.lasting++
+			}
+		}
+		if len(t.from) == len(f.q.From) || len(t.from) == len(f.q.From)-1 && start.Has(to) {
+			common.to = append(common.to, to)
+		}
+		if len(t.from) < len(f.q.From) {
+			single = append(single, t)
+		}
+	}
+	f.tasks = append([]task{common}, single...)
+}
+
+// solve returns the set and whether it is proven the cheapest.
+func (f *fixer) solve() (chosen []uint32, proven bool) {
 	var sets [][]uint32
 	exact := true
 	for range maxRounds {
-		left, isOpen := f.left(chosen)
-		if isOpen {
-			return nil, true, true
-		}
+		left := f.left(chosen)
 		if len(left) == 0 {
 			if exact {
-				return chosen, true, false
+				return chosen, true
 			}
 			break
 		}
@@ -83,17 +109,14 @@ func (f *fixer) solve() (chosen []uint32, proven, open bool) {
 		bound = f.cost(chosen)
 	}
 	best := f.greedy(chosen)
-	if best == nil {
-		return nil, true, true
-	}
 	if cut := f.cheapestCut(); cut != nil {
-		if left, _ := f.left(cut); len(left) == 0 {
+		if left := f.left(cut); len(left) == 0 {
 			if cut = f.shrink(cut); f.price(cut) < f.price(best) {
 				best = cut
 			}
 		}
 	}
-	return best, exact && f.cost(best) == bound, false
+	return best, exact && f.cost(best) == bound
 }
 
 func (f *fixer) price(places []uint32) (sum uint64) {
@@ -110,20 +133,14 @@ func (f *fixer) cost(places []uint32) (sum uint64) {
 	return sum
 }
 
-// greedy adds places until no path is left and then drops those that are not needed; nil where that cannot be.
+// greedy adds places until no path is left and then drops those that are not needed.
 func (f *fixer) greedy(chosen []uint32) []uint32 {
 	chosen = slices.Clone(chosen)
-	for {
-		left, open := f.left(chosen)
-		if open {
-			return nil
-		}
-		if len(left) == 0 {
-			return f.shrink(chosen)
-		}
+	for left := f.left(chosen); len(left) > 0; left = f.left(chosen) {
 		more, _ := hit(left, f.weight)
 		chosen = append(chosen, more...)
 	}
+	return f.shrink(chosen)
 }
 
 // shrink drops places without which still no path is left, dear ones first.
@@ -131,7 +148,7 @@ func (f *fixer) shrink(chosen []uint32) []uint32 {
 	slices.SortFunc(chosen, func(a, b uint32) int { return cmp.Or(cmp.Compare(f.weight[b], f.weight[a]), cmp.Compare(b, a)) })
 	for i, tried := 0, 0; i < len(chosen) && tried < maxShrunk && f.work > 0; tried++ {
 		without := slices.Delete(slices.Clone(chosen), i, i+1)
-		if left, open := f.left(without); len(left) == 0 && !open {
+		if len(f.left(without)) == 0 {
 			chosen = without
 		} else {
 			i++
@@ -142,8 +159,8 @@ func (f *fixer) shrink(chosen []uint32) []uint32 {
 }
 
 // left returns some paths that are left when places are changed, each as the sorted places that it rests on, no two of them with a
-// place in common. Open: there is one that rests on none.
-func (f *fixer) left(changed []uint32) (sets [][]uint32, open bool) {
+// place in common.
+func (f *fixer) left(changed []uint32) (sets [][]uint32) {
 	skip := NewSet(len(f.m.relations))
 	for _, n := range changed {
 		for _, r := range f.p.rested[n] {
@@ -151,20 +168,20 @@ func (f *fixer) left(changed []uint32) (sets [][]uint32, open bool) {
 		}
 	}
 	used := map[uint32]bool{}
-	f.back(f.q.To, skip)
-	sets, open = f.gather(f.q.From, f.goal, used, nil)
-	if open || len(sets) > 0 || len(f.twice) == 0 {
-		return sets, open
-	}
-	for _, to := range f.q.To {
-		f.back([]uint32{to}, skip)
-		goal := NewSet(f.m.walked.n)
-		goal.Add(to)
-		if sets, open = f.gather(f.twice, goal, used, sets); open || len(sets) >= perRound {
+	for i, t := range f.tasks {
+		f.back(t.to, skip)
+		for _, v := range t.to {
+			f.goal.Add(v)
+		}
+		sets = f.gather(t.from, used, sets)
+		for _, v := range t.to {
+			f.goal.Remove(v)
+		}
+		if len(sets) >= perRound || i == 0 && len(sets) > 0 {
 			break
 		}
 	}
-	return sets, open
+	return sets
 }
 
 // back finds for each node a relation on a shortest way to some goal.
@@ -188,19 +205,16 @@ func (f *fixer) back(goals []uint32, skip Set) {
 	}
 }
 
-// gather turns the ways of starts that are no goals into sets.
-func (f *fixer) gather(starts []uint32, goal Set, used map[uint32]bool, sets [][]uint32) ([][]uint32, bool) {
+// gather adds the ways of a task, after back.
+func (f *fixer) gather(starts []uint32, used map[uint32]bool, sets [][]uint32) [][]uint32 {
 	for _, v := range starts {
-		if goal.Has(v) || f.stamp[v] != f.round {
+		if f.goal.Has(v) || f.stamp[v] != f.round {
 			continue
 		}
 		var set []uint32
-		for !goal.Has(v) {
+		for !f.goal.Has(v) {
 			set = append(set, f.p.of[f.next[v]]...)
 			v = f.m.to[f.next[v]]
-		}
-		if len(set) == 0 {
-			return nil, true
 		}
 		slices.Sort(set)
 		set = slices.Compact(set)
@@ -214,10 +228,10 @@ func (f *fixer) gather(starts []uint32, goal Set, used map[uint32]bool, sets [][
 			break
 		}
 	}
-	return sets, false
+	return sets
 }
 
-// cheapestCut returns the places of a cheapest cut of the network in which each relation costs its cheapest place and relations of
+// cheapestCut returns the places of a cheapest cut of the network of the first task, in which each relation costs its cheapest place and relations of
 // one node that share theirs pay once. It is nil where the network is too large or cannot be cut.
 func (f *fixer) cheapestCut() []uint32 {
 	number := map[uint32]int32{}
@@ -262,12 +276,13 @@ func (f *fixer) cheapestCut() []uint32 {
 			net.Arc(mid, to, Endless)
 		}
 	}
-	for _, v := range f.q.From {
-		if at, ok := number[v]; ok && !f.goal.Has(v) {
+	t := f.tasks[0]
+	for _, v := range t.from {
+		if at, ok := number[v]; ok && !slices.Contains(t.to, v) {
 			net.Arc(0, at, Endless)
 		}
 	}
-	for _, v := range f.q.To {
+	for _, v := range t.to {
 		if at, ok := number[v]; ok {
 			net.Arc(at, 1, Endless)
 		}

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"sort"
+	"strings"
 	"sync"
 
 	"github.com/plinthsec/plinth"
@@ -12,7 +14,6 @@ type Map struct {
 	nodes     []plinth.Node
 	relations []plinth.Relation
 	from, to  []uint32
-	ids       map[plinth.ID]uint32
 	walked    *CSR
 	all       func() *CSR
 	finder    func() *directory
@@ -43,8 +44,8 @@ func (m *Map) Ends(relation uint32) (from, to uint32) { return m.from[relation],
 
 // Node returns the index of the node with this very id.
 func (m *Map) Node(id plinth.ID) (uint32, bool) {
-	i, ok := m.ids[id]
-	return i, ok
+	i, ok := sort.Find(len(m.nodes), func(i int) int { return strings.Compare(string(id), string(m.nodes[i].ID)) })
+	return uint32(i), ok
 }
 
 // Walked returns the graph of the relations that an attacker walks, All that of all of them. An edge has the index of its relation.

@@ -17,6 +17,9 @@ func (s Set) Has(i uint32) bool { return int(i/64) < len(s) && s[i/64]&(1<<(i%64
 // Add puts i into the set, which must have been made large enough.
 func (s Set) Add(i uint32) { s[i/64] |= 1 << (i % 64) }
 
+// Remove takes i, for which there must be room, out of the set.
+func (s Set) Remove(i uint32) { s[i/64] &^= 1 << (i % 64) }
+
 // Len counts the set.
 func (s Set) Len() int {
 	n := 0

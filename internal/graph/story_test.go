@@ -37,7 +37,7 @@ func tell(m *Map, a Answer) string {
 	for _, c := range a.Chokes {
 		fmt.Fprintf(&b, "choke %s\n", m.nodes[c].ID)
 	}
-	fmt.Fprintf(&b, "joined %d, rest %v, open %v, proven %v\n", a.Joined, a.Rest, a.Open, a.Proven)
+	fmt.Fprintf(&b, "joined %d, rest %v, lasting %v, proven %v\n", a.Joined, a.Rest, a.Lasting, a.Proven)
 	return b.String()
 }
 
@@ -71,7 +71,7 @@ internet -exposes-> web -runs-as-> role -can-> queue cut m.tf:10(1) cut m.tf:20(
 fix m.tf:10 statement Wide allows everything
 choke web
 choke role
-joined 2, rest {0 0}, open false, proven true
+joined 2, rest {0 0}, lasting 0, proven true
 `,
 		},
 		{
@@ -88,7 +88,7 @@ user -escalate-> web -admin-> admin
 user -escalate-> web -assume-> role -admin-> admin when [[with MFA]]
 fix m.tf:5 c
 fix m.tf:6 d
-joined 1, rest {0 0}, open false, proven true
+joined 1, rest {0 0}, lasting 0, proven true
 `,
 		},
 		{
@@ -97,7 +97,7 @@ joined 1, rest {0 0}, open false, proven true
 			[]string{"internet"},
 			[]string{"web"},
 			`internet -exposes-> web
-joined 1, rest {0 0}, open true, proven true
+joined 1, rest {0 0}, lasting 1, proven true
 `,
 		},
 		{
@@ -105,7 +105,7 @@ joined 1, rest {0 0}, open true, proven true
 			[]plinth.Relation{rel("image", "source", plinth.BuiltFrom, "", step(1, 1, "x"))},
 			[]string{"image"},
 			[]string{"source"},
-			"joined 0, rest {0 0}, open false, proven false\n",
+			"joined 0, rest {0 0}, lasting 0, proven false\n",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

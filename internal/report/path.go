@@ -52,7 +52,7 @@ type jsonAnswer struct {
 	LeftOut jsonRest    `json:"left_out"`
 	Fixes   []jsonPlace `json:"fixes"`
 	Proven  bool        `json:"proven"`
-	Open    bool        `json:"open,omitempty"`
+	Lasting int         `json:"lasting,omitempty"` // pairs that no change separates
 	Partial bool        `json:"partial,omitempty"`
 	Chokes  []string    `json:"chokes"`
 }
@@ -96,7 +96,7 @@ func pathsJSON(list []Answer) (paths []any, nodes map[string]jsonNode, answers [
 			paths = append(paths, out)
 		}
 		one := jsonAnswer{
-			Target: a.Target, From: a.From, To: a.To, Pairs: a.Joined, LeftOut: jsonRest(a.Rest), Fixes: []jsonPlace{}, Proven: a.Proven, Open: a.Open,
+			Target: a.Target, From: a.From, To: a.To, Pairs: a.Joined, LeftOut: jsonRest(a.Rest), Fixes: []jsonPlace{}, Proven: a.Proven, Lasting: a.Lasting,
 			Partial: a.Partial, Chokes: []string{},
 		}
 		for _, f := range a.Fixes {
@@ -205,20 +205,23 @@ func title(n *plinth.Node) string {
 
 // fixes writes the least to change.
 func (t *table) fixes(a *Answer) {
-	if len(a.Fixes) == 0 {
+	if len(a.Fixes) == 0 && a.Lasting == 0 {
 		return
 	}
-	words := "the cheapest set of changes that was found"
+	words, left := "the cheapest set of changes that was found", "no path"
 	if a.Proven {
 		words = "no set is cheaper"
 	}
-	t.w.WriteString(t.bold("least to change") + t.dim("  without these no path is left; "+words) + "\n")
+	if a.Lasting > 0 {
+		left = plural(a.Lasting, "pair") + " of " + fmt.Sprint(a.Joined)
+	}
+	t.w.WriteString(t.bold("least to change") + t.dim("  without these "+left+" is left; "+words) + "\n")
 	for _, f := range a.Fixes {
 		t.wrap("    ", Clean(placeText(f.At)))
 		t.wrap("      ", Clean(f.Note))
 	}
-	if a.Open {
-		t.wrap("    ", "some paths rest on nothing that can be changed")
+	if a.Lasting > 0 {
+		t.wrap("    ", plural(a.Lasting, "pair")+" joined by what nobody can change here: facts of a service, or code that is not in this tree")
 	}
 	t.w.WriteByte('\n')
 }
