@@ -53,8 +53,9 @@ func (m *Map) fix(q Question, between Set, a *Answer) {
 	slices.SortFunc(a.Fixes, comparePlaces)
 }
 
-// plan makes the tasks: one for all goals, and one for each goal that is a start too, or to which some start has a way that rests on
-// nothing that can be changed; that start it leaves out.
+// plan makes the tasks: one for all goals to which no start has a way that rests on nothing that can be changed, and one for each
+// other goal, without such starts. As a start that is a goal itself is separate in the first task, its way to each other goal is a
+// task of its own.
 func (f *fixer) plan() {
 	fixed := NewSet(len(f.m.relations))
 	for i, of := range f.p.of {
@@ -62,26 +63,31 @@ func (f *fixer) plan() {
 			fixed.Add(uint32(i))
 		}
 	}
-	start, common := NewSet(f.m.walked.n), task{from: f.q.From}
-	for _, v := range f.q.From {
-		start.Add(v)
-	}
+	common := task{from: f.q.From}
 	var single []task
 	for _, to := range f.q.To {
 		free := f.m.walked.search(&f.m.walked.in, []uint32{to}, fixed, f.between)
-		t := task{to: []uint32{to}}
+		var rest, twice []uint32
+		lasting := 0
 		for _, v := range f.q.From {
-			if !free.Has(v) {
-				t.from = append(t.from, v)
-			} else if v != to {
-				f.lasting++
+			switch {
+			case v == to:
+			case free.Has(v):
+				lasting++
+			default:
+				rest = append(rest, v)
+				if _, goal := slices.BinarySearch(f.q.To, v); goal {
+					twice = append(twice, v)
+				}
 			}
 		}
-		if len(t.from) == len(f.q.From) || len(t.from) == len(f.q.From)-1 && start.Has(to) {
+		f.lasting += lasting
+		if lasting == 0 {
 			common.to = append(common.to, to)
+			rest = twice
 		}
-		if len(t.from) < len(f.q.From) {
-			single = append(single, t)
+		if len(rest) > 0 {
+			single = append(single, task{from: rest, to: []uint32{to}})
 		}
 	}
 	f.tasks = append([]task{common}, single...)
