@@ -72,11 +72,21 @@ func (w *scene) reads(p *account.Principal, all []*plinth.Resource, actions []st
 			if w.Account(r) == p.Account && w.dominated(p, a.When) {
 				break
 			}
+			key := w.unlocked(p, r)
 			for _, way := range w.Ways(a, p, action, r) {
+				when := way.When.And(key.when)
+				if when.Never() {
+					continue
+				}
 				var proof proof
 				proof.add(way.By, action, address(r), header(p.Resource))
+				permissions := []string{action}
+				if !key.free {
+					proof.add(key.by, decrypt, address(key.key), header(key.key))
+					permissions = append(permissions, decrypt)
+				}
 				w.member(&proof, p)
-				w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: []string{action}, When: condition(way.When), Evidence: proof.steps})
+				w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: condition(when), Evidence: proof.steps})
 			}
 			break
 		}
@@ -130,10 +140,20 @@ func (w *scene) outsiders(r *plinth.Resource, action string) {
 	list := w.Outsiders(action, r)
 	everybody := slices.ContainsFunc(list, func(a account.Access) bool { return a.Who.Kind == iam.Anonymous && a.Answer.When.Always() })
 	for _, a := range list {
+		key := w.unlocks(r, func(key *plinth.Resource, keys map[string][]string) (iam.Answer, []iam.Proof) {
+			answer := w.Stranger(a.Who, decrypt, key, keys)
+			return answer, answer.Allows
+		})
+		when := a.Answer.When.And(key.when)
 		var proof proof
 		proof.add(a.Answer.Allows, action, address(r), header(r))
-		if len(proof.steps) == 0 {
+		if len(proof.steps) == 0 || when.Never() {
 			continue
+		}
+		permissions := []string{action}
+		if !key.free {
+			proof.add(key.by, decrypt, address(key.key), header(key.key))
+			permissions = append(permissions, decrypt)
 		}
 		var from plinth.ID
 		switch who := a.Who; {
@@ -151,6 +171,6 @@ func (w *scene) outsiders(r *plinth.Resource, action string) {
 		default:
 			from = w.named(who.ARN)
 		}
-		w.relate(plinth.Relation{From: from, To: r.ID, Kind: plinth.Can, Permissions: []string{action}, When: condition(a.Answer.When), Evidence: proof.steps})
+		w.relate(plinth.Relation{From: from, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: condition(when), Evidence: proof.steps})
 	}
 }
