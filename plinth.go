@@ -62,6 +62,42 @@ type Resource struct {
 	Terms    Context // what else its reader knows that decides defaults
 }
 
+// Label is the resource's address in the user's words.
+func (r *Resource) Label() string {
+	if r.Decl == nil || r.Decl.Address == "" {
+		return r.Name
+	}
+	return r.Decl.Address
+}
+
+// Head is the line at which a reader recognises the resource, the zero Location for one that the code does not declare.
+func (r *Resource) Head() Location {
+	if r.Decl == nil {
+		return Location{}
+	}
+	if r.Decl.Header.Path != "" {
+		return r.Decl.Header
+	}
+	return r.Decl.At
+}
+
+// Place is where a value of the resource is written, its head where nobody wrote it.
+func (r *Resource) Place(v Value) Location {
+	if o := v.Origin(); o != nil && !o.Default && o.At.Path != "" {
+		return o.At
+	}
+	return r.Head()
+}
+
+// Known is what is known of the properties.
+func (r *Resource) Known() Value {
+	if r.Props.Partial() {
+		doc, _ := r.Props.Document()
+		return doc
+	}
+	return r.Props
+}
+
 // Context is what decides defaults of a resource beside its own text.
 type Context struct {
 	Provider string // local name of the Terraform provider, "aws"

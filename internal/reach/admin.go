@@ -44,11 +44,11 @@ func (c *compiler) adminPolicy(r *plinth.Resource, kind string) *policy {
 		return nil
 	}
 	spec := get(r.Props, "spec")
-	p := &policy{name: kind + " " + r.Name, at: place(plinth.Value{}, r), priority: get(spec, "priority").Num(), subject: newSet(len(c.world.pods))}
+	p := &policy{name: kind + " " + r.Name, at: r.Place(plinth.Value{}), priority: get(spec, "priority").Num(), subject: newSet(len(c.world.pods))}
 	c.adminPods(p.subject, get(spec, "subject"), r)
 	for d, keys := range [2][2]string{{"ingress", "from"}, {"egress", "to"}} {
 		for _, v := range get(spec, keys[0]).List() {
-			u := &rule{policy: p, at: place(v, r), peers: newSet(len(c.world.pods))}
+			u := &rule{policy: p, at: r.Place(v), peers: newSet(len(c.world.pods))}
 			switch text(v, "action") {
 			case "Allow", "Accept":
 				u.action = allow

@@ -42,7 +42,7 @@ func (c *compiler) authorization(r *plinth.Resource) {
 	}
 	for _, v := range get(spec, "rules").List() {
 		some := c.someRequests(v)
-		u := &rule{policy: &policy{name: a.name}, at: place(v, r), ports: c.operations(get(v, "to"), a.action)}
+		u := &rule{policy: &policy{name: a.name}, at: r.Place(v), ports: c.operations(get(v, "to"), a.action)}
 		c.sources(u, v, ns, a.action, r)
 		c.conditions(u, get(v, "when"), a.action)
 		a.rules, a.some = append(a.rules, u), append(a.some, some)

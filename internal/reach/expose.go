@@ -159,7 +159,7 @@ func backendsOf(r *plinth.Resource) (kind string, out []backend) {
 
 // expose adds the workloads behind a port of a service.
 func (w *World) expose(to []Exposure, by *plinth.Resource, kind string, s *service, port plinth.Value) []Exposure {
-	e := Exposure{By: kind + " " + namespaceOf(by) + "/" + by.Name, Service: s.namespace + "/" + s.name, At: place(plinth.Value{}, by)}
+	e := Exposure{By: kind + " " + namespaceOf(by) + "/" + by.Name, Service: s.namespace + "/" + s.name, At: by.Place(plinth.Value{})}
 	for _, f := range get(by.Props, "metadata", "annotations").Fields() {
 		v, _ := plain(f.Value)
 		e.Internal = e.Internal || slices.Contains(internalBy[f.Key], v)

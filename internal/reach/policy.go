@@ -71,18 +71,7 @@ type compiler struct {
 }
 
 func (c *compiler) problem(kind plinth.ProblemKind, v plinth.Value, r *plinth.Resource, format string, args ...any) {
-	c.world.Problems = append(c.world.Problems, plinth.Problem{Kind: kind, At: place(v, r), Text: fmt.Sprintf(format, args...)})
-}
-
-// place is where a value is written, else its object.
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && o.At.Path != "" {
-		return o.At
-	}
-	if r.Decl != nil {
-		return r.Decl.Header
-	}
-	return plinth.Location{}
+	c.world.Problems = append(c.world.Problems, plinth.Problem{Kind: kind, At: r.Place(v), Text: fmt.Sprintf(format, args...)})
 }
 
 // known tells whether all of the object's spec is known; what is not cannot be evaluated and is left out with a problem.
@@ -164,7 +153,7 @@ func (c *compiler) networkPolicy(r *plinth.Resource) {
 		return
 	}
 	spec, ns := get(r.Props, "spec"), namespaceOf(r)
-	p := &policy{name: "NetworkPolicy " + ns + "/" + r.Name, at: place(plinth.Value{}, r)}
+	p := &policy{name: "NetworkPolicy " + ns + "/" + r.Name, at: r.Place(plinth.Value{})}
 	terms, ok := c.terms(get(spec, "podSelector"), r)
 	if !ok {
 		return
@@ -184,7 +173,7 @@ func (c *compiler) networkPolicy(r *plinth.Resource) {
 	}
 	for d, keys := range [2][2]string{{"ingress", "from"}, {"egress", "to"}} {
 		for _, v := range get(spec, keys[0]).List() {
-			u := &rule{policy: p, at: place(v, r), peers: newSet(len(c.world.pods))}
+			u := &rule{policy: p, at: r.Place(v), peers: newSet(len(c.world.pods))}
 			peers := get(v, keys[1]).List()
 			u.any = len(peers) == 0
 			for _, peer := range peers {

@@ -146,7 +146,7 @@ func (w *World) addWorkload(r *plinth.Resource, known map[string]*Workload) {
 func (w *World) unknownLabels(v plinth.Value, r *plinth.Resource) {
 	if !value.Known(v) {
 		w.Problems = append(w.Problems, plinth.Problem{
-			Kind: plinth.Unsupported, At: place(v, r),
+			Kind: plinth.Unsupported, At: r.Place(v),
 			Text: fmt.Sprintf("labels of %s are not known; selectors that name them do not find it", r.Name),
 		})
 	}

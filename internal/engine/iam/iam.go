@@ -107,10 +107,3 @@ func (l *look) add(s sight) {
 	}
 	l.report(f)
 }
-
-func address(r *plinth.Resource) string {
-	if r.Decl == nil {
-		return r.Name
-	}
-	return r.Decl.Address
-}

@@ -83,7 +83,7 @@ func (l *look) public(r *plinth.Resource, actions []string) {
 		}
 	}
 	for _, w := range ways {
-		s := sight{audit: "public-resource", resource: r, path: "public", when: w.when, message: "strangers may " + strings.Join(w.acts, ", ") + " on " + address(r)}
+		s := sight{audit: "public-resource", resource: r, path: "public", when: w.when, message: "strangers may " + strings.Join(w.acts, ", ") + " on " + r.Label()}
 		if w.by.Statement != nil {
 			s.holder, s.at, s.path = l.holder(w.by.Statement, r), w.by.Statement.At, pathOf(w.by.Statement)
 		}
@@ -124,7 +124,7 @@ func (l *look) deputies(r *plinth.Resource, policy *iam.Policy, actions []string
 				}
 				l.add(sight{
 					audit: "confused-deputy", resource: r, holder: l.holder(s, r), at: s.At, path: pathOf(s), when: iam.Always(),
-					message: service + " may " + action + " on " + address(r),
+					message: service + " may " + action + " on " + r.Label(),
 				})
 				break
 			}
@@ -190,7 +190,7 @@ func (l *look) trusts() {
 		if a := l.Trust(role, account.Anybody(), nil); a.Result == iam.Allowed {
 			for _, p := range a.Allows {
 				if p.Layer == iam.Resource {
-					l.add(sight{audit: "trust-anybody", resource: role.Resource, at: p.Statement.At, path: pathOf(p.Statement), message: address(role.Resource), when: a.When})
+					l.add(sight{audit: "trust-anybody", resource: role.Resource, at: p.Statement.At, path: pathOf(p.Statement), message: role.Resource.Label(), when: a.When})
 				}
 			}
 		}
@@ -274,8 +274,8 @@ func (l *look) rewritten(p *account.Principal, action string, on *plinth.Resourc
 	}
 	s := ways[0].By[0].Statement
 	l.add(sight{
-		audit: "self-administrator", resource: p.Resource, path: action, when: when, message: action + " on " + address(on),
-		evidence: []plinth.Step{account.Step(ways[0].By[0], action, address(on))}, at: at(s, p.Resource),
+		audit: "self-administrator", resource: p.Resource, path: action, when: when, message: action + " on " + on.Label(),
+		evidence: []plinth.Step{account.Step(ways[0].By[0], action, on.Label())}, at: at(s, p.Resource),
 	})
 	return true
 }
@@ -315,7 +315,7 @@ func (l *look) workloads() {
 					steps = append(steps, account.Step(p, "every action", "every resource"))
 				}
 				l.add(sight{
-					audit: "workload-administrator", resource: r, at: run.At, path: "role", message: address(r) + " runs as " + address(run.Role.Resource), when: way.When,
+					audit: "workload-administrator", resource: r, at: run.At, path: "role", message: r.Label() + " runs as " + run.Role.Resource.Label(), when: way.When,
 					evidence: steps,
 				})
 				break
@@ -326,7 +326,7 @@ func (l *look) workloads() {
 		if list := functions[role]; len(list) > 1 {
 			names := make([]string, len(list))
 			for i, r := range list {
-				names[i] = address(r)
+				names[i] = r.Label()
 			}
 			l.add(sight{audit: "shared-role", resource: role.Resource, path: "functions", message: strings.Join(names, ", "), when: iam.Always()})
 		}

@@ -153,7 +153,7 @@ func (e *Engine) cluster(objects []*plinth.Resource, to func(plinth.Finding)) in
 	}
 	for _, r := range w.Plaintext() {
 		mode, _ := r.Props.At("spec", "trafficPolicy", "tls", "mode")
-		e.report(to, "mesh-plaintext", r, place(mode, r), "spec.trafficPolicy.tls.mode", "clients of the mesh talk to it in mode "+mode.Str(), nil, nil)
+		e.report(to, "mesh-plaintext", r, r.Place(mode), "spec.trafficPolicy.tls.mode", "clients of the mesh talk to it in mode "+mode.Str(), nil, nil)
 	}
 	return len(w.Workloads) + len(guards)
 }
@@ -164,10 +164,10 @@ func (e *Engine) guard(to func(plinth.Finding), g *reach.Guard) {
 	switch {
 	case len(g.Members) > 0:
 	case len(g.Others) > 0 && g.Resource.Type == "security.istio.io/AuthorizationPolicy":
-		e.report(to, "mesh-policy-unenforced", g.Resource, place(selector, g.Resource), "spec.selector", some(g.Others), nil, nil)
+		e.report(to, "mesh-policy-unenforced", g.Resource, g.Resource.Place(selector), "spec.selector", some(g.Others), nil, nil)
 		return
 	case g.Selects && len(g.Others) == 0:
-		e.report(to, "policy-without-workloads", g.Resource, place(selector, g.Resource), "spec.selector", "", nil, nil)
+		e.report(to, "policy-without-workloads", g.Resource, g.Resource.Place(selector), "spec.selector", "", nil, nil)
 		return
 	default:
 		return
@@ -175,9 +175,9 @@ func (e *Engine) guard(to func(plinth.Finding), g *reach.Guard) {
 	mode, _ := g.Resource.Props.At("spec", "mtls", "mode")
 	switch g.Mode {
 	case "DISABLE":
-		e.report(to, "mesh-plaintext", g.Resource, place(mode, g.Resource), "spec.mtls.mode", some(g.Members), nil, nil)
+		e.report(to, "mesh-plaintext", g.Resource, g.Resource.Place(mode), "spec.mtls.mode", some(g.Members), nil, nil)
 	case "PERMISSIVE":
-		e.report(to, "mesh-permissive", g.Resource, place(mode, g.Resource), "spec.mtls.mode", some(g.Members), nil, nil)
+		e.report(to, "mesh-permissive", g.Resource, g.Resource.Place(mode), "spec.mtls.mode", some(g.Members), nil, nil)
 	}
 	for i, at := range g.Never {
 		e.report(to, "authorization-never", g.Resource, at, fmt.Sprintf("spec.rules[%d]", i), "", nil, nil)
@@ -190,11 +190,4 @@ func some(list []*reach.Workload) string {
 		return list[0].String()
 	}
 	return fmt.Sprintf("%s and %d more", list[0], len(list)-1)
-}
-
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && o.At.Line > 0 {
-		return o.At
-	}
-	return r.Decl.Header
 }

@@ -62,7 +62,7 @@ func (e *Estate) hold() {
 			}
 			continue
 		}
-		for _, v := range list(get(known(r), h.of)) {
+		for _, v := range list(get(r.Known(), h.of)) {
 			for _, to := range e.meant(at, h.typ, v) {
 				e.holding[to] = append(e.holding[to], at)
 			}
@@ -115,7 +115,7 @@ func (e *Estate) guard(i int32) *Guard {
 	e.guards[i] = g
 	var all []*iam.Policy
 	if path := ownPolicies[r.Type]; path != nil {
-		if doc, ok := known(r).At(path...); ok && !doc.IsNull() {
+		if doc, ok := r.Known().At(path...); ok && !doc.IsNull() {
 			all = append(all, e.compile(i, "policy of "+e.called(i), doc))
 		}
 	}
@@ -129,7 +129,7 @@ func (e *Estate) guard(i int32) *Guard {
 		if held.Hung {
 			name = "policy of " + e.called(i)
 		}
-		all = append(all, e.compile(by, name, get(known(held), hungPolicies[held.Type].policy)))
+		all = append(all, e.compile(by, name, get(held.Known(), hungPolicies[held.Type].policy)))
 	}
 	switch len(all) {
 	case 0:
@@ -150,7 +150,7 @@ func (e *Estate) guard(i int32) *Guard {
 
 // permission writes a Lambda permission as the statement that it becomes.
 func (e *Estate) permission(function, by int32) plinth.Value {
-	props := known(e.g.Resources()[by])
+	props := e.g.Resources()[by].Known()
 	of := func(fields ...plinth.Field) plinth.Value { return plinth.MapOf(fields).WithOrigin(props.Origin()) }
 	text := plinth.StringOf
 	who := get(props, "Principal")
@@ -196,7 +196,7 @@ var canned = map[string][]iam.Grantee{
 // bucket reads what decides about a bucket besides its policy.
 func (e *Estate) bucket(i int32) *iam.Bucket {
 	r := e.g.Resources()[i]
-	props := known(r)
+	props := r.Known()
 	b := &iam.Bucket{}
 	block := get(props, "PublicAccessBlockConfiguration")
 	account := e.accountBlock(e.account(i))

@@ -36,7 +36,7 @@ func (e *Estate) organize() {
 				e.bind(at, to, get(r.Source, "target_id"), master)
 			}
 		case r.Type == "AWS::Organizations::Policy" && r.Type == r.Decl.Type:
-			for _, target := range list(get(known(r), "TargetIds")) {
+			for _, target := range list(get(r.Known(), "TargetIds")) {
 				e.bind(at, at, target, master)
 			}
 		}
@@ -45,14 +45,14 @@ func (e *Estate) organize() {
 
 func (e *Estate) bind(at, policy int32, target plinth.Value, master map[string]bool) {
 	r := e.g.Resources()[policy]
-	kind := get(known(r), "Type").Str()
+	kind := get(r.Known(), "Type").Str()
 	if kind == "" {
 		kind = "SERVICE_CONTROL_POLICY"
 	}
 	if r.Type != "AWS::Organizations::Policy" || kind != "SERVICE_CONTROL_POLICY" && kind != "RESOURCE_CONTROL_POLICY" {
 		return
 	}
-	l := limit{policy: e.compile(policy, e.called(policy), get(known(r), "Content")), rcp: kind == "RESOURCE_CONTROL_POLICY"}
+	l := limit{policy: e.compile(policy, e.called(policy), get(r.Known(), "Content")), rcp: kind == "RESOURCE_CONTROL_POLICY"}
 	to, _ := e.render(at, target, 0)
 	for _, account := range e.Accounts() {
 		if master[account] && !isNumber(to) {

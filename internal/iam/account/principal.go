@@ -73,15 +73,6 @@ func (e *Estate) collect() {
 	e.principals = append(e.principals, groups...)
 }
 
-// known returns the properties of a resource that are known, those of a resource of somebody else included.
-func known(r *plinth.Resource) plinth.Value {
-	if r.Props.Partial() {
-		doc, _ := r.Props.Document()
-		return doc
-	}
-	return r.Props
-}
-
 // list returns the elements of a list that are known, or the value itself.
 func list(v plinth.Value) []plinth.Value {
 	switch {
@@ -104,7 +95,7 @@ func get(v plinth.Value, key string) plinth.Value {
 // attach finds the policies of each principal and the groups of each user.
 func (e *Estate) attach() {
 	for i, r := range e.g.Resources() {
-		at, props := int32(i), known(r)
+		at, props := int32(i), r.Known()
 		if p := e.byResource[r.ID]; p != nil {
 			e.own1(p, at, props)
 			continue
@@ -268,7 +259,7 @@ func (e *Estate) shared(i int32) *iam.Policy {
 	key := attached{policy: string(e.g.Resources()[i].ID)}
 	p := e.managed[key]
 	if p == nil {
-		p = e.compile(i, e.called(i), get(known(e.g.Resources()[i]), "PolicyDocument"))
+		p = e.compile(i, e.called(i), get(e.g.Resources()[i].Known(), "PolicyDocument"))
 		e.managed[key] = p
 	}
 	return p
@@ -329,7 +320,7 @@ func (e *Estate) Policies(p *Principal) *iam.Policies {
 // TrustPolicy returns the trust policy of a role, without statements where it is not known.
 func (e *Estate) TrustPolicy(role *Principal) *iam.Policy {
 	if role.trust == nil {
-		role.trust = e.compile(role.at, "trust of "+e.called(role.at), get(known(role.Resource), "AssumeRolePolicyDocument"))
+		role.trust = e.compile(role.at, "trust of "+e.called(role.at), get(role.Resource.Known(), "AssumeRolePolicyDocument"))
 	}
 	return role.trust
 }

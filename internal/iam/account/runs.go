@@ -63,7 +63,7 @@ func (e *Estate) Runs(r *plinth.Resource) []Run {
 	}
 	var out []Run
 	for _, id := range identities[TypeOf(r)] {
-		from := known(r)
+		from := r.Known()
 		path, tf := strings.CutPrefix(id.path, "tf:")
 		if tf {
 			from = r.Source
@@ -78,13 +78,13 @@ func (e *Estate) Runs(r *plinth.Resource) []Run {
 }
 
 func (e *Estate) run(r *plinth.Resource, v plinth.Value, id identity) (Run, bool) {
-	run := Run{Role: e.Referred(r, v), At: placeOf(v, r), When: iam.Always()}
+	run := Run{Role: e.Referred(r, v), At: r.Place(v), When: iam.Always()}
 	if id.profile {
 		run.Role = nil
 		for _, profile := range e.Meant(r, "AWS::IAM::InstanceProfile", v) {
-			for _, of := range Values(known(profile), "Roles") {
+			for _, of := range Values(profile.Known(), "Roles") {
 				if role := e.Referred(profile, of); role != nil && run.Role == nil {
-					run.Role, run.Profile, run.ProfileAt = role, profile, placeOf(of, profile)
+					run.Role, run.Profile, run.ProfileAt = role, profile, profile.Place(of)
 				}
 			}
 		}
@@ -102,17 +102,6 @@ func (e *Estate) run(r *plinth.Resource, v plinth.Value, id identity) (Run, bool
 	a := e.Trust(run.Role, iam.Principal{Kind: iam.Service, ARN: id.service}, keys)
 	run.When, run.By = a.When, a.Allows
 	return run, a.Result == iam.Allowed
-}
-
-// placeOf is where a value stands, else the resource.
-func placeOf(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && !o.Default && o.At.Path != "" {
-		return o.At
-	}
-	if r.Decl == nil {
-		return plinth.Location{}
-	}
-	return r.Decl.Header
 }
 
 // Values returns what stands at a path of properties, a.b[].c; the elements of a list at its end.

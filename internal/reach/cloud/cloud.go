@@ -183,20 +183,6 @@ func get(v plinth.Value, path ...string) plinth.Value {
 
 func text(v plinth.Value, path ...string) string { return get(v, path...).Str() }
 
-// place is where a value was written, or else where its resource begins.
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && o.At.Line > 0 {
-		return o.At
-	}
-	if r.Decl == nil {
-		return plinth.Location{}
-	}
-	if r.Decl.Header.Line > 0 {
-		return r.Decl.Header
-	}
-	return r.Decl.At
-}
-
 // name is how a user calls a resource.
 func name(r *plinth.Resource) string {
 	if r.Decl != nil && r.Decl.Address != "" {
@@ -206,7 +192,7 @@ func name(r *plinth.Resource) string {
 }
 
 func step(r *plinth.Resource, v plinth.Value, cost uint8, note string) plinth.Step {
-	return plinth.Step{Note: note, At: place(v, r), Resource: name(r), Cost: cost}
+	return plinth.Step{Note: note, At: r.Place(v), Resource: name(r), Cost: cost}
 }
 
 // Knows tells whether a type of resources is one with an address in a network.

@@ -49,7 +49,7 @@ func (a *amazon) rulesOf(e *end, egress bool) []rule {
 		g := a.groups[key]
 		switch {
 		case g == nil && egress:
-			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: plinth.Step{Note: "a security group that is not in the code lets it out", At: place(plinth.Value{}, e.resource), Resource: name(e.resource)}})
+			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: plinth.Step{Note: "a security group that is not in the code lets it out", At: e.resource.Place(plinth.Value{}), Resource: name(e.resource)}})
 		case g == nil && e.balancer: // it is made to be reached
 			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere()})
 		case g == nil:

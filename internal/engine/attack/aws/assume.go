@@ -116,7 +116,7 @@ func (w *scene) session(p, role *account.Principal) {
 	}
 	for _, way := range w.Ways(a, p, assumeRole, role.Resource) {
 		var proof proof
-		proof.add(way.By, assumeRole, address(role.Resource), header(role.Resource))
+		proof.add(way.By, assumeRole, role.Resource.Label(), role.Resource.Head())
 		w.member(&proof, p)
 		w.relate(plinth.Relation{
 			From: p.ID, To: role.ID, Kind: plinth.Assume, Technique: session, Permissions: []string{assumeRole}, When: condition(way.When), Evidence: proof.steps,
@@ -126,7 +126,7 @@ func (w *scene) session(p, role *account.Principal) {
 
 func (w *scene) steps(a iam.Answer, action string, on *account.Principal) []plinth.Step {
 	var p proof
-	p.add(a.Allows, action, address(on.Resource), header(on.Resource))
+	p.add(a.Allows, action, on.Resource.Label(), on.Resource.Head())
 	return p.steps
 }
 
@@ -137,7 +137,7 @@ func (w *scene) assumes(p *account.Principal, personal map[*account.Principal]bo
 	for _, g := range w.Can(p, assumeRole) {
 		if len(g.All) == 1 && g.All[0].Everything() && len(g.None) == 0 && len(g.Unless) == 0 {
 			var proof proof
-			proof.add(g.By, assumeRole, "every role", header(p.Resource))
+			proof.add(g.By, assumeRole, "every role", p.Resource.Head())
 			w.member(&proof, p)
 			all = all || g.When.Always()
 			if w.dominated(p, g.When) {

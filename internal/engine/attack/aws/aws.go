@@ -184,7 +184,7 @@ func (w *scene) member(p *proof, who *account.Principal) {
 	for i, g := range who.Groups {
 		for _, policy := range w.Policies(g).Identity {
 			if slices.ContainsFunc(p.by, func(s *iam.Statement) bool { return s != nil && s.Policy == policy }) {
-				p.fact(plinth.Step{Note: belongs(who, g), At: place(who.Memberships[i], who.Resource), Cost: costIdentity})
+				p.fact(plinth.Step{Note: belongs(who, g), At: who.Resource.Place(who.Memberships[i]), Cost: costIdentity})
 				break
 			}
 		}
@@ -192,48 +192,14 @@ func (w *scene) member(p *proof, who *account.Principal) {
 }
 
 func belongs(who, g *account.Principal) string {
-	return address(who.Resource) + " is a member of " + address(g.Resource)
+	return who.Resource.Label() + " is a member of " + g.Resource.Label()
 }
 
 func (p *proof) fact(s plinth.Step) {
 	p.steps, p.by, p.acts = append(p.steps, s), append(p.by, nil), append(p.acts, nil)
 }
 
-func header(r *plinth.Resource) plinth.Location {
-	if r.Decl == nil {
-		return plinth.Location{}
-	}
-	if r.Decl.Header.Path != "" {
-		return r.Decl.Header
-	}
-	return r.Decl.At
-}
-
-func address(r *plinth.Resource) string {
-	if r.Decl == nil {
-		return r.Name
-	}
-	return r.Decl.Address
-}
-
 func get(v plinth.Value, path ...string) plinth.Value {
 	out, _ := v.At(path...)
 	return out
-}
-
-// known returns the properties of a resource that are known.
-func known(r *plinth.Resource) plinth.Value {
-	if r.Props.Partial() {
-		doc, _ := r.Props.Document()
-		return doc
-	}
-	return r.Props
-}
-
-// place is where a value stands, else the resource.
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && !o.Default && o.At.Path != "" {
-		return o.At
-	}
-	return header(r)
 }

@@ -72,17 +72,17 @@ func (w *scene) reads(p *account.Principal, all []*plinth.Resource, actions []st
 			if w.Account(r) == p.Account && w.dominated(p, a.When) {
 				break
 			}
-			key := w.unlocked(p, r)
+			key := w.unlocked(p, p.Principal, r)
 			for _, way := range w.Ways(a, p, action, r) {
 				when := way.When.And(key.when)
 				if when.Never() {
 					continue
 				}
 				var proof proof
-				proof.add(way.By, action, address(r), header(p.Resource))
+				proof.add(way.By, action, r.Label(), p.Resource.Head())
 				permissions := []string{action}
-				if !key.free {
-					proof.add(key.by, decrypt, address(key.key), header(key.key))
+				if key.key != nil {
+					proof.add(key.by, decrypt, key.key.Label(), key.key.Head())
 					permissions = append(permissions, decrypt)
 				}
 				w.member(&proof, p)
@@ -116,7 +116,7 @@ func (w *scene) holds(r *plinth.Resource, action string) {
 		return
 	}
 	w.owns = append(w.owns, plinth.Relation{From: admin, To: r.ID, Kind: plinth.Can, Permissions: []string{action}, Evidence: []plinth.Step{
-		{Note: "an administrator of the account reads " + address(r), At: header(r)},
+		{Note: "an administrator of the account reads " + r.Label(), At: r.Head()},
 	}})
 }
 
@@ -140,19 +140,16 @@ func (w *scene) outsiders(r *plinth.Resource, action string) {
 	list := w.Outsiders(action, r)
 	everybody := slices.ContainsFunc(list, func(a account.Access) bool { return a.Who.Kind == iam.Anonymous && a.Answer.When.Always() })
 	for _, a := range list {
-		key := w.unlocks(r, func(key *plinth.Resource, keys map[string][]string) (iam.Answer, []iam.Proof) {
-			answer := w.Stranger(a.Who, decrypt, key, keys)
-			return answer, answer.Allows
-		})
+		key := w.unlocked(nil, a.Who, r)
 		when := a.Answer.When.And(key.when)
 		var proof proof
-		proof.add(a.Answer.Allows, action, address(r), header(r))
+		proof.add(a.Answer.Allows, action, r.Label(), r.Head())
 		if len(proof.steps) == 0 || when.Never() {
 			continue
 		}
 		permissions := []string{action}
-		if !key.free {
-			proof.add(key.by, decrypt, address(key.key), header(key.key))
+		if key.key != nil {
+			proof.add(key.by, decrypt, key.key.Label(), key.key.Head())
 			permissions = append(permissions, decrypt)
 		}
 		var from plinth.ID

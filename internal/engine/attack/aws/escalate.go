@@ -97,7 +97,7 @@ func (w *scene) on(a attempt, action string, r *plinth.Resource) attempt {
 	}
 	a = a.also(got.When)
 	if ways := w.Ways(got, a.who, action, r); len(ways) > 0 {
-		a.proof.add(ways[0].By, action, address(r), header(r))
+		a.proof.add(ways[0].By, action, r.Label(), r.Head())
 	}
 	return a
 }
@@ -121,7 +121,7 @@ func (w *scene) some(a attempt, action string, over iam.Pattern, on string) (att
 	}
 	a = a.also(when)
 	if best != nil {
-		a.proof.add(best.By, action, on, header(a.who.Resource))
+		a.proof.add(best.By, action, on, a.who.Resource.Head())
 	}
 	return a, best
 }
@@ -183,8 +183,8 @@ func (w *scene) passed(a attempt) {
 					continue
 				}
 				one := a.also(when.And(t.when))
-				one.proof.add(grants[i].By, passRole, address(t.role.Resource), header(a.who.Resource))
-				one.proof.add(t.by, assumeRole, address(t.role.Resource), header(t.role.Resource))
+				one.proof.add(grants[i].By, passRole, t.role.Resource.Label(), a.who.Resource.Head())
+				one.proof.add(t.by, assumeRole, t.role.Resource.Label(), t.role.Resource.Head())
 				w.tell(w.facts(one, t.role), t.role.ID, plinth.Escalate)
 				break
 			}
@@ -370,11 +370,11 @@ func (w *scene) taken(t *account.Principal) plinth.ID {
 		return id
 	}
 	w.virtual(plinth.Node{
-		ID: id, Type: plinth.TypeTaken, Name: t.Resource.Name, Address: address(t.Resource) + " with other policies", Aliases: []plinth.ID{braced(t.ARN)},
-		At: header(t.Resource),
+		ID: id, Type: plinth.TypeTaken, Name: t.Resource.Name, Address: t.Resource.Label() + " with other policies", Aliases: []plinth.ID{braced(t.ARN)},
+		At: t.Resource.Head(),
 	})
 	w.relate(plinth.Relation{From: id, To: w.admin(t.Account), Kind: plinth.Admin, Permissions: everything, Evidence: []plinth.Step{
-		{Note: "whoever writes the policies of " + address(t.Resource) + " makes it an administrator", At: header(t.Resource)},
+		{Note: "whoever writes the policies of " + t.Resource.Label() + " makes it an administrator", At: t.Resource.Head()},
 	}})
 	return id
 }

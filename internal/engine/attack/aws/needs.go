@@ -56,13 +56,13 @@ func (w *scene) exists(what string) iam.Formula {
 // inProfile tells whether an instance profile holds a role.
 func (w *scene) inProfile(role *account.Principal) iam.Formula {
 	for _, profile := range w.Resources("AWS::IAM::InstanceProfile") {
-		for _, v := range account.Values(known(profile), "Roles") {
+		for _, v := range account.Values(profile.Known(), "Roles") {
 			if w.Referred(profile, v) == role {
 				return iam.Always()
 			}
 		}
 	}
-	return iam.If(iam.Fact("an instance profile holds " + address(role.Resource)))
+	return iam.If(iam.Fact("an instance profile holds " + role.Resource.Label()))
 }
 
 // managed tells whether machines that run as a role are managed by Systems Manager.
@@ -78,7 +78,7 @@ func (w *scene) keys(user *account.Principal, want string) iam.Formula {
 	n := 0
 	for _, i := range w.g.OfType("AWS::IAM::AccessKey") {
 		r := w.g.Resources()[i]
-		if w.Referred(r, get(known(r), "UserName")) == user {
+		if w.Referred(r, get(r.Known(), "UserName")) == user {
 			n++
 		}
 	}
@@ -86,7 +86,7 @@ func (w *scene) keys(user *account.Principal, want string) iam.Formula {
 		if n >= 2 {
 			return iam.Always()
 		}
-		return iam.If(iam.Fact(address(user.Resource) + " has two access keys"))
+		return iam.If(iam.Fact(user.Resource.Label() + " has two access keys"))
 	}
 	if n >= 2 {
 		return nil
@@ -96,12 +96,12 @@ func (w *scene) keys(user *account.Principal, want string) iam.Formula {
 
 // password tells whether a user has a password, or has none.
 func (w *scene) password(user *account.Principal, want bool) iam.Formula {
-	has := !get(known(user.Resource), "LoginProfile").IsNull()
+	has := !get(user.Resource.Known(), "LoginProfile").IsNull()
 	if has == want {
 		return iam.Always()
 	}
 	if has {
 		return nil
 	}
-	return iam.If(iam.Fact(address(user.Resource) + " has a password"))
+	return iam.If(iam.Fact(user.Resource.Label() + " has a password"))
 }

@@ -17,7 +17,7 @@ func (w *scene) members(context.Context) error {
 	for _, p := range w.Principals() {
 		for i, g := range p.Groups {
 			w.relate(plinth.Relation{From: p.ID, To: g.ID, Kind: plinth.Member, Evidence: []plinth.Step{
-				{Note: belongs(p, g), At: place(p.Memberships[i], p.Resource), Cost: costIdentity},
+				{Note: belongs(p, g), At: p.Resource.Place(p.Memberships[i]), Cost: costIdentity},
 			}})
 		}
 	}
@@ -34,7 +34,7 @@ func (w *scene) administrators(ctx context.Context) error {
 			w.admins[p] = w.admins[p].Or(way.When)
 			var proof proof
 			for _, one := range way.By {
-				proof.add([]iam.Proof{one}, "every action", "every resource", header(p.Resource))
+				proof.add([]iam.Proof{one}, "every action", "every resource", p.Resource.Head())
 			}
 			w.member(&proof, p)
 			w.relate(plinth.Relation{
@@ -59,9 +59,9 @@ func (w *scene) owned() {
 		if !w.told[admin] {
 			continue
 		}
-		at := header(p.Resource)
+		at := p.Resource.Head()
 		w.relate(plinth.Relation{From: admin, To: p.ID, Kind: plinth.Escalate, Permissions: everything, Evidence: []plinth.Step{
-			{Note: "an administrator of the account can act as " + address(p.Resource), At: at},
+			{Note: "an administrator of the account can act as " + p.Resource.Label(), At: at},
 		}})
 		if root := plinth.AccountRoot(p.Account); w.told[root] && !rooted[p.Account] {
 			rooted[p.Account] = true

@@ -22,14 +22,14 @@ func (w *scene) run() {
 }
 
 func (w *scene) runsAs(r *plinth.Resource, run account.Run) {
-	steps := []plinth.Step{{Note: address(r) + " runs as " + address(run.Role.Resource), At: run.At, Cost: costIdentity}}
+	steps := []plinth.Step{{Note: r.Label() + " runs as " + run.Role.Resource.Label(), At: run.At, Cost: costIdentity}}
 	if run.Profile != nil {
 		steps = append(steps, plinth.Step{
-			Note: address(run.Profile) + " hands out the credentials of " + address(run.Role.Resource), At: run.ProfileAt, Cost: costIdentity,
+			Note: run.Profile.Label() + " hands out the credentials of " + run.Role.Resource.Label(), At: run.ProfileAt, Cost: costIdentity,
 		})
 	}
 	var p proof
-	p.add(run.By, assumeRole, address(run.Role.Resource), header(run.Role.Resource))
+	p.add(run.By, assumeRole, run.Role.Resource.Label(), run.Role.Resource.Head())
 	typ := account.TypeOf(r)
 	w.runs[typ] = append(w.runs[typ], workload{r, run.Role})
 	w.relate(plinth.Relation{From: r.ID, To: run.Role.ID, Kind: plinth.RunsAs, When: condition(run.When), Evidence: append(steps, p.steps...)})
@@ -47,10 +47,10 @@ func (w *scene) inside() {
 		default:
 			continue
 		}
-		for _, v := range account.Values(known(r), path) {
+		for _, v := range account.Values(r.Known(), path) {
 			for _, of := range w.Meant(r, typ, v) {
 				w.relate(plinth.Relation{From: r.ID, To: of.ID, Kind: plinth.RunsAs, Evidence: []plinth.Step{
-					{Note: address(r) + " " + note + " " + address(of), At: place(v, r), Cost: costIdentity},
+					{Note: r.Label() + " " + note + " " + of.Label(), At: r.Place(v), Cost: costIdentity},
 				}})
 			}
 		}

@@ -49,7 +49,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 // guests leaves out of a term that a token is one of nobody in particular, where an identity pool gives such tokens.
 func (w *scene) guests(t iam.Term) iam.Term {
 	open := slices.ContainsFunc(w.g.OfType("AWS::Cognito::IdentityPool"), func(i int32) bool {
-		return get(known(w.g.Resources()[i]), "AllowUnauthenticatedIdentities").Bool()
+		return get(w.g.Resources()[i].Known(), "AllowUnauthenticatedIdentities").Bool()
 	})
 	return slices.DeleteFunc(slices.Clone(t), func(l iam.Literal) bool {
 		return open && !l.Not && strings.HasSuffix(strings.ToLower(l.Key), ":amr") && slices.Contains(l.Values, "unauthenticated")

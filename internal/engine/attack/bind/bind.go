@@ -102,17 +102,6 @@ func textAt(v plinth.Value, path ...string) string {
 	return ""
 }
 
-// place is where a value was written, or else where its resource begins.
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && o.At.Line > 0 {
-		return o.At
-	}
-	if r.Decl.Header.Line > 0 {
-		return r.Decl.Header
-	}
-	return r.Decl.At
-}
-
 // step is a piece of evidence about a resource.
 func step(r *plinth.Resource, at plinth.Location, cost uint8, note string) plinth.Step {
 	return plinth.Step{Note: note, At: at, Resource: r.Decl.Address, Cost: cost}

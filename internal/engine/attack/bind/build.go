@@ -72,7 +72,7 @@ func stepBuilds(r *plinth.Resource, s plinth.Value, dir string, vars map[string]
 		}
 		var out []build
 		for _, tag := range strings.FieldsFunc(textAt(with, "tags"), func(c rune) bool { return c == '\n' || c == ',' }) {
-			out = append(out, build{image: buildImage(substitute(tag, vars)), context: folder, at: place(with, r), pipeline: r.Decl.Address})
+			out = append(out, build{image: buildImage(substitute(tag, vars)), context: folder, at: r.Place(with), pipeline: r.Decl.Address})
 		}
 		return out
 	}
@@ -255,7 +255,7 @@ func commandBuilds(r *plinth.Resource, script plinth.Value, dir string, vars map
 		}
 		for _, tag := range tags {
 			if i := buildImage(tag); i.repository != "" {
-				out = append(out, build{image: i, context: at, at: place(script, r), pipeline: r.Decl.Address})
+				out = append(out, build{image: i, context: at, at: r.Place(script), pipeline: r.Decl.Address})
 			}
 		}
 	}

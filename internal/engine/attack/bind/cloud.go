@@ -58,7 +58,7 @@ func (w *scene) clouds(weak map[plinth.ID][]flaw) {
 			v, _ := r.Props.Get(role.property)
 			for _, k := range w.Of(int32(i), v) {
 				if to := w.Resources()[k]; to.Type == "AWS::IAM::Role" {
-					w.yield(r, to.ID, &f, []plinth.Step{step(r, place(v, r), costIdentity, role.why)})
+					w.yield(r, to.ID, &f, []plinth.Step{step(r, r.Place(v), costIdentity, role.why)})
 				}
 			}
 		}
@@ -86,7 +86,7 @@ func (w *scene) services(seen map[plinth.ID]bool) {
 			}
 			w.arrive(r, seen)
 			w.arrive(task, seen)
-			w.relate(endpoint(r), endpoint(task), plinth.Exposes, step(r, place(v, r), costExposure, r.Decl.Address+" runs "+task.Decl.Address))
+			w.relate(endpoint(r), endpoint(task), plinth.Exposes, step(r, r.Place(v), costExposure, r.Decl.Address+" runs "+task.Decl.Address))
 		}
 	}
 }

@@ -20,7 +20,7 @@ func (w *scene) data() {
 			}
 			id := plinth.ID("data:" + class)
 			w.to.Node(plinth.Node{ID: id, Type: plinth.TypeDataClass, Name: class, Address: class})
-			w.relate(r.ID, id, plinth.Stores, step(r, place(t.value, r), costData, "tag "+t.name+" says "+t.value.Str()))
+			w.relate(r.ID, id, plinth.Stores, step(r, r.Place(t.value), costData, "tag "+t.name+" says "+t.value.Str()))
 			break
 		}
 	}

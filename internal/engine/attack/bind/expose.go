@@ -37,7 +37,7 @@ func (w *scene) expose(c *cluster, weak map[plinth.ID][]flaw) {
 		if mixed[x.Service] {
 			w.arrive(x.To.Resource, seen)
 			selector, _ := service.Props.At("spec", "selector")
-			selects := step(service, place(selector, service), costExposure, "Service "+x.Service+" selects "+x.To.Resource.Decl.Address)
+			selects := step(service, service.Place(selector), costExposure, "Service "+x.Service+" selects "+x.To.Resource.Decl.Address)
 			w.relate(plinth.Internet, endpoint(x.To.Resource), plinth.Exposes, first, selects)
 			continue
 		}

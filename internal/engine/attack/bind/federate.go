@@ -54,8 +54,8 @@ func (w *scene) google(c *cluster, r *plinth.Resource) {
 			w.to.Relation(plinth.Relation{
 				From: object.ID, To: r.ID, Kind: plinth.Assume, Permissions: []string{"iam.serviceAccounts.getAccessToken"},
 				Evidence: []plinth.Step{
-					step(object, place(asks, object), costTrust, "the ServiceAccount asks for "+asks.Str()),
-					step(r, place(m, r), costTrust, r.Decl.Address+" lets it act as itself"),
+					step(object, object.Place(asks), costTrust, "the ServiceAccount asks for "+asks.Str()),
+					step(r, r.Place(m), costTrust, r.Decl.Address+" lets it act as itself"),
 				},
 			})
 		}
@@ -85,8 +85,8 @@ func (w *scene) azure(c *cluster, i int32, r *plinth.Resource) {
 		w.to.Relation(plinth.Relation{
 			From: object.ID, To: identity.ID, Kind: plinth.Assume,
 			Evidence: []plinth.Step{
-				step(object, place(asks, object), costTrust, "the ServiceAccount asks for a managed identity"),
-				step(r, place(subject, r), costTrust, r.Decl.Address+" trusts "+subject.Str()),
+				step(object, object.Place(asks), costTrust, "the ServiceAccount asks for a managed identity"),
+				step(r, r.Place(subject), costTrust, r.Decl.Address+" trusts "+subject.Str()),
 			},
 		})
 	}

@@ -25,9 +25,9 @@ func (c *cluster) identity(r *plinth.Resource, spec plinth.Value) (*plinth.Resou
 	if account == nil {
 		return nil, nil
 	}
-	runs := step(r, place(name, r), costIdentity, r.Decl.Address+" runs as ServiceAccount "+text)
+	runs := step(r, r.Place(name), costIdentity, r.Decl.Address+" runs as ServiceAccount "+text)
 	if role, ok := account.Props.At("metadata", "annotations", roleAnnotation); ok {
-		return account, []plinth.Step{runs, step(account, place(role, account), 0, "a token for the role is mounted in its pods")}
+		return account, []plinth.Step{runs, step(account, account.Place(role), 0, "a token for the role is mounted in its pods")}
 	}
 	mount, ok := spec.Get("automountServiceAccountToken")
 	if !ok {
@@ -60,7 +60,7 @@ func (c *cluster) secretsOf(r *plinth.Resource, spec plinth.Value) []held {
 			return
 		}
 		if s := c.byName["Secret/"+namespaceOf(r)+"/"+v.Str()]; s != nil {
-			out = append(out, held{s, step(r, place(v, r), costIdentity, r.Decl.Address+" is given Secret "+v.Str()+" "+how)})
+			out = append(out, held{s, step(r, r.Place(v), costIdentity, r.Decl.Address+" is given Secret "+v.Str()+" "+how)})
 		}
 	}
 	volumes, _ := spec.Get("volumes")

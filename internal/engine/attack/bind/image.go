@@ -113,7 +113,7 @@ func (w *scene) images() {
 		ref := parseImage(c.image.Str())
 		id := plinth.ID("image:" + ref.String())
 		w.to.Node(plinth.Node{ID: id, Type: plinth.TypeImage, Name: ref.String(), Address: c.image.Str()})
-		w.relate(c.workload.ID, id, plinth.Runs, step(c.workload, place(c.image, c.workload), 0, "runs image "+c.image.Str()))
+		w.relate(c.workload.ID, id, plinth.Runs, step(c.workload, c.workload.Place(c.image), 0, "runs image "+c.image.Str()))
 		for _, b := range w.builds {
 			ok, when := ref.built(b.image)
 			if !ok {

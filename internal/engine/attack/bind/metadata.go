@@ -29,7 +29,7 @@ func (w *scene) metadata(r *plinth.Resource, host bool, f *flaw) {
 		}
 		w.to.Relation(plinth.Relation{
 			From: endpoint(r), To: to.ID, Kind: plinth.Weakness, Technique: f.technique(), When: both(f.when, when),
-			Evidence: slices.Concat(f.evidence, []plinth.Step{proof, step(g, place(role, g), costIdentity, "its nodes run as "+to.Resource.Decl.Address)}),
+			Evidence: slices.Concat(f.evidence, []plinth.Step{proof, step(g, g.Place(role), costIdentity, "its nodes run as "+to.Resource.Decl.Address)}),
 		})
 	}
 }
@@ -48,7 +48,7 @@ func (w *scene) answers(i int32, host bool) (plinth.Step, plinth.Condition, bool
 		if textAt(options, "HttpEndpoint") == "disabled" || !host && !(hops.Kind() == plinth.Number && hops.Num() >= 2) {
 			return plinth.Step{}, nil, false
 		}
-		at := step(t, place(options, t), costWeakness, "the metadata service of its machines answers pods")
+		at := step(t, t.Place(options), costWeakness, "the metadata service of its machines answers pods")
 		if tokens == "required" {
 			return at, plinth.Condition{{"the attacker chooses method and headers of the request"}}, true
 		}

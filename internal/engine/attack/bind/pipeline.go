@@ -61,7 +61,7 @@ func (w *scene) assumed(r *plinth.Resource, asks plinth.Value) {
 				w.to.Relation(plinth.Relation{
 					From: r.ID, To: role.ID, Kind: plinth.Assume, Permissions: []string{webIdentity}, When: answer.When.Strings(),
 					Evidence: []plinth.Step{
-						step(r, place(asks, r), costIdentity, "a step of the workflow asks for role "+role.Resource.Name),
+						step(r, r.Place(asks), costIdentity, "a step of the workflow asks for role "+role.Resource.Name),
 						account.Step(proof, webIdentity, role.Resource.Decl.Address),
 					},
 				})

@@ -34,7 +34,7 @@ func (w *scene) tokens(c *cluster) {
 				}
 				for _, proof := range answer.Allows {
 					evidence := []plinth.Step{
-						step(r, place(name, r), costTrust, "the ServiceAccount asks for role "+role.Resource.Name),
+						step(r, r.Place(name), costTrust, "the ServiceAccount asks for role "+role.Resource.Name),
 						account.Step(proof, webIdentity, role.Resource.Decl.Address),
 					}
 					w.to.Relation(plinth.Relation{From: r.ID, To: role.ID, Kind: plinth.Assume, Permissions: []string{webIdentity}, When: when, Evidence: evidence})

@@ -87,7 +87,7 @@ func (w *scene) where(f *plinth.Finding, homes []home, folders []string) []home 
 				continue
 			}
 			if ok, when := parseImage(c.image.Str()).built(of); ok {
-				out = append(out, home{workload: c.workload, when: when, steps: []plinth.Step{step(c.workload, place(c.image, c.workload), 0, "runs image "+c.image.Str())}})
+				out = append(out, home{workload: c.workload, when: when, steps: []plinth.Step{step(c.workload, c.workload.Place(c.image), 0, "runs image "+c.image.Str())}})
 			}
 		}
 		return out
@@ -122,7 +122,7 @@ func (w *scene) homesOf() (homes []home, folders []string) {
 		ref := parseImage(c.image.Str())
 		for _, b := range w.builds {
 			if ok, when := ref.built(b.image); ok {
-				runs := step(c.workload, place(c.image, c.workload), 0, "runs image "+c.image.Str())
+				runs := step(c.workload, c.workload.Place(c.image), 0, "runs image "+c.image.Str())
 				homes = append(homes, home{b.context, c.workload, []plinth.Step{b.step(), runs}, when})
 			}
 		}
@@ -142,7 +142,7 @@ func (w *scene) function(i int32, r *plinth.Resource) (home, bool) {
 	case "AWS::Serverless::Function":
 		uri, _ := r.Props.Get("CodeUri")
 		if folder, ok := within(path.Dir(r.Decl.At.Path), uri.Str()); ok && uri.Kind() == plinth.String && uri.Str() != "" {
-			return home{folder, r, []plinth.Step{step(r, place(uri, r), 0, "its code is packed from "+folder)}, nil}, true
+			return home{folder, r, []plinth.Step{step(r, r.Place(uri), 0, "its code is packed from "+folder)}, nil}, true
 		}
 	case "AWS::Lambda::Function":
 		for _, k := range w.Refers(i) {
@@ -153,7 +153,7 @@ func (w *scene) function(i int32, r *plinth.Resource) (home, bool) {
 			for _, key := range [...]string{"source_dir", "source_file"} {
 				v, _ := archive.Props.Get(key)
 				if folder, ok := within(r.Root, v.Str()); ok && v.Kind() == plinth.String && v.Str() != "" {
-					return home{folder, r, []plinth.Step{step(archive, place(v, archive), 0, "its code is packed from "+folder)}, nil}, true
+					return home{folder, r, []plinth.Step{step(archive, archive.Place(v), 0, "its code is packed from "+folder)}, nil}, true
 				}
 			}
 		}

@@ -67,7 +67,7 @@ func grantsOf(s *graph.Scene, principals map[plinth.ID]plinth.ID) []grant {
 func (c *cluster) tellGrants(list []grant) {
 	for i := range list {
 		g := &list[i]
-		proof := step(g.resource, place(g.entry, g.resource), costRight, addressOf(g.resource)+" makes it an administrator of cluster "+g.cluster)
+		proof := step(g.resource, g.resource.Place(g.entry), costRight, addressOf(g.resource)+" makes it an administrator of cluster "+g.cluster)
 		if g.admin {
 			c.tell(plinth.Relation{From: g.from, To: c.admin(proof), Kind: plinth.Admin, Evidence: []plinth.Step{proof}})
 		}
@@ -76,7 +76,7 @@ func (c *cluster) tellGrants(list []grant) {
 				v := get(g.resource.Props, "KubernetesGroups")
 				c.tell(plinth.Relation{
 					From: g.from, To: x.id, Kind: plinth.Assume, Technique: "IDENTITY_ASSUME",
-					Evidence: []plinth.Step{step(g.resource, place(v, g.resource), costRight, addressOf(g.resource)+" puts it into "+x.address)},
+					Evidence: []plinth.Step{step(g.resource, g.resource.Place(v), costRight, addressOf(g.resource)+" puts it into "+x.address)},
 				})
 			}
 		}
@@ -92,7 +92,7 @@ func tellBare(list []grant, to graph.Sink) {
 			continue
 		}
 		id := plinth.ClusterAdmin(g.cluster)
-		proof := step(g.resource, place(g.entry, g.resource), costRight, addressOf(g.resource)+" makes it an administrator of cluster "+g.cluster)
+		proof := step(g.resource, g.resource.Place(g.entry), costRight, addressOf(g.resource)+" makes it an administrator of cluster "+g.cluster)
 		if !told[id] {
 			told[id] = true
 			to.Node(plinth.Node{ID: id, Type: plinth.TypeAdmin, Name: "admin", Address: "administrator of the cluster " + g.cluster, At: proof.At})

@@ -116,24 +116,24 @@ func (c *cluster) settings(l *workload, x *container, w *way) proof {
 	p := proof{when: iam.Always()}
 	security := get(x.value, "securityContext")
 	if security.IsUnknown() && (w.privileged || len(w.capabilities) > 0) {
-		p.add(iam.If(iam.Because(security.Why()...)), step(l.resource, place(security, l.resource), costSetting, "the security context of container "+x.name+" is not known"))
+		p.add(iam.If(iam.Because(security.Why()...)), step(l.resource, l.resource.Place(security), costSetting, "the security context of container "+x.name+" is not known"))
 		return p
 	}
 	if w.hostPID {
 		v := get(l.spec, "hostPID")
-		p.add(holds(v), step(l.resource, place(v, l.resource), costSetting, l.address+" shares the process ids of its node"))
+		p.add(holds(v), step(l.resource, l.resource.Place(v), costSetting, l.address+" shares the process ids of its node"))
 	}
 	if w.privileged {
 		v := get(security, "privileged")
-		p.add(holds(v), step(l.resource, place(v, l.resource), costSetting, "container "+x.name+" is privileged"))
+		p.add(holds(v), step(l.resource, l.resource.Place(v), costSetting, "container "+x.name+" is privileged"))
 	}
 	if w.shared {
 		v := get(l.spec, "shareProcessNamespace")
-		p.add(holds(v), step(l.resource, place(v, l.resource), costSetting, "the containers of "+l.address+" share their processes"))
+		p.add(holds(v), step(l.resource, l.resource.Place(v), costSetting, "the containers of "+l.address+" share their processes"))
 	}
 	list := get(security, "capabilities", "add")
 	for _, want := range w.capabilities {
-		p.add(capability(list, want), step(l.resource, place(list, l.resource), costSetting, "container "+x.name+" has the capability "+want))
+		p.add(capability(list, want), step(l.resource, l.resource.Place(list), costSetting, "container "+x.name+" has the capability "+want))
 	}
 	if w.unconfined {
 		c.unconfined(l, x, &p)
@@ -194,7 +194,7 @@ func (c *cluster) unconfined(l *workload, x *container, p *proof) {
 	}
 	switch strings.ToLower(profile.Str()) {
 	case "unconfined":
-		p.add(iam.Always(), step(l.resource, place(profile, l.resource), costSetting, "AppArmor does not confine container "+x.name))
+		p.add(iam.Always(), step(l.resource, l.resource.Place(profile), costSetting, "AppArmor does not confine container "+x.name))
 	case "":
 		p.when = p.when.And(iam.If(iam.Fact("AppArmor does not confine container " + x.name)))
 	default:
@@ -272,7 +272,7 @@ func (c *cluster) mountsOf(l *workload, x *container) []mount {
 		}
 		m := mount{
 			id: plinth.ID(string(l.id) + "/" + of), volume: of, path: path.Clean("/" + where.Str() + "/" + text(v, "subPath")),
-			at: place(where, by), seen: place(v, l.resource), writable: iam.Always(),
+			at: by.Place(where), seen: l.resource.Place(v), writable: iam.Always(),
 		}
 		if read := get(v, "readOnly"); read.IsUnknown() {
 			m.writable = iam.If(iam.Because(read.Why()...))

@@ -128,11 +128,11 @@ func newCluster(project string, b *book, objects []*plinth.Resource, to graph.Si
 			if c.spaces[r.Name] == nil {
 				c.spaces[r.Name] = r
 			}
-			c.mention(r.Name, header(r))
+			c.mention(r.Name, r.Head())
 		case r.Type == "core/ServiceAccount":
 			c.declare(r)
 		case text(r.Props, "metadata", "namespace") != "", r.Type == "rbac.authorization.k8s.io/RoleBinding":
-			c.mention(namespaceOf(r), header(r))
+			c.mention(namespaceOf(r), r.Head())
 		}
 	}
 	for _, r := range objects {
@@ -155,9 +155,9 @@ func (c *cluster) mention(namespace string, at plinth.Location) {
 func (c *cluster) declare(r *plinth.Resource) {
 	n := name{namespaceOf(r), r.Name}
 	if a := c.accounts[n]; a == nil || a.resource == nil {
-		c.accounts[n] = &account{name: n, id: r.ID, resource: r, at: header(r)}
+		c.accounts[n] = &account{name: n, id: r.ID, resource: r, at: r.Head()}
 	}
-	c.mention(n.namespace, header(r))
+	c.mention(n.namespace, r.Head())
 }
 
 // account returns a service account, which is told as a node where nobody declares it.
@@ -176,12 +176,12 @@ func (c *cluster) account(namespace, of string, at plinth.Location) *account {
 // secret notes a Secret and whose token it holds.
 func (c *cluster) secret(r *plinth.Resource) {
 	c.secrets = append(c.secrets, r)
-	c.mention(namespaceOf(r), header(r))
+	c.mention(namespaceOf(r), r.Head())
 	if text(r.Props, "type") != "kubernetes.io/service-account-token" {
 		return
 	}
 	if of := text(r.Props, "metadata", "annotations", "kubernetes.io/service-account.name"); of != "" {
-		a := c.account(namespaceOf(r), of, header(r))
+		a := c.account(namespaceOf(r), of, r.Head())
 		c.keys[a.name] = append(c.keys[a.name], r.Name)
 	}
 }
@@ -270,25 +270,6 @@ func namespaceOf(r *plinth.Resource) string {
 		return ns
 	}
 	return "default"
-}
-
-// header is the line at which a reader recognises an object.
-func header(r *plinth.Resource) plinth.Location {
-	if r.Decl == nil {
-		return plinth.Location{}
-	}
-	if r.Decl.Header.Line > 0 {
-		return r.Decl.Header
-	}
-	return r.Decl.At
-}
-
-// place is where a value was written, or else where its resource begins.
-func place(v plinth.Value, r *plinth.Resource) plinth.Location {
-	if o := v.Origin(); o != nil && o.At.Line > 0 {
-		return o.At
-	}
-	return header(r)
 }
 
 // holds tells whether a value is true.

@@ -65,7 +65,7 @@ func (c *cluster) mapOne(r *plinth.Resource, data plinth.Value, arn plinth.ID, v
 	if !strings.HasPrefix(string(arn), "arn:") {
 		return
 	}
-	at, from := place(data, r), c.principals[arn[strings.LastIndexByte(string(arn), ':')+1:]]
+	at, from := r.Place(data), c.principals[arn[strings.LastIndexByte(string(arn), ':')+1:]]
 	tell := func(x *subject) {
 		if from == "" {
 			from = arn

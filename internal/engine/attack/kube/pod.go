@@ -60,7 +60,7 @@ func (c *cluster) findWorkloads() {
 			continue
 		}
 		_, kind, _ := strings.Cut(r.Type, "/")
-		l := &workload{name: name{namespaceOf(r), r.Name}, id: r.ID, kind: kind, address: addressOf(r), resource: r, at: header(r), meta: meta, spec: spec}
+		l := &workload{name: name{namespaceOf(r), r.Name}, id: r.ID, kind: kind, address: addressOf(r), resource: r, at: r.Head(), meta: meta, spec: spec}
 		owned := slices.ContainsFunc(get(r.Props, "metadata", "ownerReferences").List(), func(o plinth.Value) bool {
 			return declared[text(o, "kind")+"/"+l.namespace+"/"+text(o, "name")]
 		})
@@ -96,7 +96,7 @@ func (c *cluster) identify(l *workload) {
 	case v.Str() == "":
 		l.account = c.account(l.namespace, "default", l.at)
 	default:
-		l.account = c.account(l.namespace, v.Str(), place(v, l.resource))
+		l.account = c.account(l.namespace, v.Str(), l.resource.Place(v))
 	}
 }
 
@@ -107,7 +107,7 @@ func (l *workload) mounted() (iam.Formula, plinth.Step) {
 	runs := step(l.resource, l.at, costIdentity, l.address+" runs as "+l.account.address())
 	for _, key := range [...]string{"serviceAccountName", "serviceAccount"} {
 		if v := get(l.spec, key); !v.IsNull() {
-			runs.At = place(v, l.resource)
+			runs.At = l.resource.Place(v)
 			break
 		}
 	}
@@ -158,10 +158,10 @@ func (c *cluster) tellWorkloads() {
 			c.tellToken(l, when, runs)
 		}
 		for _, x := range l.containers {
-			c.to.Node(plinth.Node{ID: x.id, Type: "container", Name: x.name, Address: x.address, At: place(x.value, l.resource)})
+			c.to.Node(plinth.Node{ID: x.id, Type: "container", Name: x.name, Address: x.address, At: l.resource.Place(x.value)})
 			c.tell(plinth.Relation{
 				From: l.id, To: x.id, Kind: plinth.Escalate, Technique: "CONTAINER_ATTACH",
-				Evidence: []plinth.Step{step(l.resource, place(x.value, l.resource), 0, l.address+" runs container "+x.name)},
+				Evidence: []plinth.Step{step(l.resource, l.resource.Place(x.value), 0, l.address+" runs container "+x.name)},
 			})
 			if !when.Never() {
 				c.tell(plinth.Relation{From: x.id, To: l.account.id, Kind: plinth.RunsAs, Technique: "IDENTITY_ASSUME", When: condition(when), Evidence: []plinth.Step{runs}})

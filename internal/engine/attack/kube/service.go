@@ -25,7 +25,7 @@ func (c *cluster) tellServices() {
 			}
 			c.tell(plinth.Relation{
 				From: r.ID, To: endpoint(l), Kind: plinth.Exposes, Technique: "ENDPOINT_EXPLOIT",
-				Evidence: []plinth.Step{step(r, place(selector, r), costExposure, addressOf(r)+" selects "+l.address)},
+				Evidence: []plinth.Step{step(r, r.Place(selector), costExposure, addressOf(r)+" selects "+l.address)},
 			})
 		}
 	}
@@ -48,10 +48,10 @@ func (c *cluster) tellPorts(l *workload) {
 				of = strconv.Itoa(int(number.Num()))
 			}
 			id := endpoint(l) + plinth.ID("/"+of)
-			c.to.Node(plinth.Node{ID: id, Type: plinth.TypeEndpoint, Name: of, Address: l.address + ":" + of, At: place(p, l.resource)})
+			c.to.Node(plinth.Node{ID: id, Type: plinth.TypeEndpoint, Name: of, Address: l.address + ":" + of, At: l.resource.Place(p)})
 			c.tell(plinth.Relation{
 				From: id, To: endpoint(l), Kind: plinth.Exposes, Technique: "ENDPOINT_EXPLOIT",
-				Evidence: []plinth.Step{step(l.resource, place(p, l.resource), 0, "container "+x.name+" listens on port "+of)},
+				Evidence: []plinth.Step{step(l.resource, l.resource.Place(p), 0, "container "+x.name+" listens on port "+of)},
 			})
 		}
 	}

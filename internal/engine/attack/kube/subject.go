@@ -92,7 +92,7 @@ func (c *cluster) findSubjects() {
 		for _, b := range list {
 			at := b.At
 			if at.Line == 0 {
-				at = header(b.Binding)
+				at = b.Binding.Head()
 			}
 			h := held{role: b.Role, scope: scope{cluster: b.Namespace == "", namespace: b.Namespace}, when: b.When}
 			h.step = step(b.Binding, at, costRight, addressOf(b.Binding)+" gives "+x.address+" "+roleAddress(b.Role))

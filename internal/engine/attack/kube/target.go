@@ -106,7 +106,7 @@ func (c *cluster) makeTargets() {
 		tokens = append(tokens, t)
 	}
 	for _, r := range c.secrets {
-		secrets = append(secrets, target{id: r.ID, address: addressOf(r), at: header(r), namespace: namespaceOf(r), names: []string{r.Name}, when: iam.Always()})
+		secrets = append(secrets, target{id: r.ID, address: addressOf(r), at: r.Head(), namespace: namespaceOf(r), names: []string{r.Name}, when: iam.Always()})
 	}
 	for _, ns := range c.namespaces() {
 		created = append(created, c.newPod(ns))
@@ -172,15 +172,15 @@ func (c *cluster) unguarded(ns string) (iam.Formula, plinth.Step) {
 	if labels := get(r.Props, "metadata", "labels"); labels.IsUnknown() {
 		level = labels
 	}
-	proof := step(r, header(r), costSetting, addressOf(r)+" enforces no pod security standard")
+	proof := step(r, r.Head(), costSetting, addressOf(r)+" enforces no pod security standard")
 	switch {
 	case level.IsUnknown():
-		proof.At = place(level, r)
+		proof.At = r.Place(level)
 		return iam.If(iam.Because(level.Why()...)), proof
 	case level.Str() == "restricted" || level.Str() == "baseline":
 		return nil, proof
 	case level.Str() == "privileged":
-		proof.At, proof.Note = place(level, r), addressOf(r)+" enforces the standard privileged, which allows everything"
+		proof.At, proof.Note = r.Place(level), addressOf(r)+" enforces the standard privileged, which allows everything"
 	}
 	return iam.Always(), proof
 }
