@@ -52,6 +52,8 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/iam/azure", "internal/iam", "formulas of conditions, embedded roles"},
 	{"internal/iam/account", "internal/iam", "policies of principals and resources"},
 	{"internal/iam/account", "internal/graph", "accounts are made of resources"},
+	{"internal/iam/least", "internal/iam", "what is allowed today"},
+	{"internal/iam/least", "internal/iam/account", "workloads, their roles, and what they name"},
 }
 
 // owners are the modules that one room has adopted: only it, and rooms below it, may import them.

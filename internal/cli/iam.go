@@ -23,7 +23,7 @@ func iamCommand(s Streams) *cobra.Command {
 		Use: "iam", Short: "Ask who may do what", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(iamCanCommand(s), iamEvalCommand(s), iamWhoCanCommand(s))
+	cmd.AddCommand(iamCanCommand(s), iamEvalCommand(s), iamSuggestCommand(s), iamWhoCanCommand(s))
 	return cmd
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/iam/least"
 	"github.com/plinthsec/plinth/internal/rule"
 )
 
@@ -46,7 +47,11 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	if err != nil {
 		return plinth.Coverage{}, err
 	}
-	l := &look{Estate: estate, engine: e, g: g, report: report, said: map[*iam.Statement]bool{}}
+	uses, err := least.Load()
+	if err != nil {
+		return plinth.Coverage{}, err
+	}
+	l := &look{Estate: estate, uses: uses, engine: e, g: g, report: report, said: map[*iam.Statement]bool{}}
 	cov := plinth.Coverage{Resources: len(estate.Principals()) + len(estate.Groups())}
 	for _, judge := range []func(){l.resources, l.trusts, l.principals, l.workloads} {
 		if err := ctx.Err(); err != nil {
@@ -67,6 +72,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 type look struct {
 	*account.Estate
 	engine *Engine
+	uses   *least.Facts
 	g      *graph.Graph
 	report func(plinth.Finding)
 	seen   int

@@ -15,7 +15,8 @@ type identity struct {
 	profile bool
 }
 
-// identities are the types that run code, or do what their maker tells them, as a role.
+// identities are the types that run code, or do what their maker tells them, as a role. A function of SAM is not among them: it
+// expands to one that is.
 var identities = map[string][]identity{
 	"AWS::AppRunner::Service":                      {{"InstanceConfiguration.InstanceRoleArn", "tasks.apprunner.amazonaws.com", false}},
 	"AWS::AutoScaling::LaunchConfiguration":        {{"IamInstanceProfile", "ec2.amazonaws.com", true}},
@@ -41,7 +42,6 @@ var identities = map[string][]identity{
 	"AWS::MWAA::Environment":                       {{"ExecutionRoleArn", "airflow-env.amazonaws.com", false}},
 	"AWS::SageMaker::Model":                        {{"ExecutionRoleArn", "sagemaker.amazonaws.com", false}},
 	"AWS::SageMaker::NotebookInstance":             {{"RoleArn", "sagemaker.amazonaws.com", false}},
-	"AWS::Serverless::Function":                    {{"Role", "lambda.amazonaws.com", false}},
 	"AWS::StepFunctions::StateMachine":             {{"RoleArn", "states.amazonaws.com", false}},
 }
 

@@ -136,8 +136,12 @@ func (b *builder) platform() {
 	}
 	if arn := b.e.ARN(w); arn != "" {
 		part := strings.SplitN(arn, ":", 7)
+		name := part[len(part)-1]
+		if strings.HasPrefix(name, "{") {
+			name = "*" // made when it is deployed
+		}
 		add("a function writes its log", []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			"arn:aws:logs:"+part[3]+":"+part[4]+":log-group:/aws/lambda/"+part[len(part)-1]+":*")
+			"arn:aws:logs:"+part[3]+":"+part[4]+":log-group:/aws/lambda/"+name+":*")
 	}
 	if len(account.Values(w.Known(), "VpcConfig.SubnetIds")) > 0 {
 		add("a function in a network has an interface there", []string{"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"}, "*")

@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -127,38 +126,21 @@ func (w *scene) homesOf() (homes []home, folders []string) {
 			}
 		}
 	}
-	for i, r := range w.Resources() {
-		if h, ok := w.function(int32(i), r); ok {
+	for _, r := range w.Resources() {
+		if h, ok := w.function(r); ok {
 			homes, folders = append(homes, h), append(folders, h.folder)
 		}
 	}
 	return homes, folders
 }
 
-// function returns the folder that the code of a function is packed from: what a Terraform archive_file packs, or the CodeUri of a
-// SAM template.
-func (w *scene) function(i int32, r *plinth.Resource) (home, bool) {
-	switch r.Type {
-	case "AWS::Serverless::Function":
-		uri, _ := r.Props.Get("CodeUri")
-		if folder, ok := within(path.Dir(r.Decl.At.Path), uri.Str()); ok && uri.Kind() == plinth.String && uri.Str() != "" {
-			return home{folder, r, []plinth.Step{step(r, r.Place(uri), 0, "its code is packed from "+folder)}, nil}, true
-		}
-	case "AWS::Lambda::Function":
-		for _, k := range w.Refers(i) {
-			archive := w.Resources()[k]
-			if archive.Type != "data:archive_file" {
-				continue
-			}
-			for _, key := range [...]string{"source_dir", "source_file"} {
-				v, _ := archive.Props.Get(key)
-				if folder, ok := within(r.Root, v.Str()); ok && v.Kind() == plinth.String && v.Str() != "" {
-					return home{folder, r, []plinth.Step{step(archive, archive.Place(v), 0, "its code is packed from "+folder)}, nil}, true
-				}
-			}
-		}
+// function returns where the code of a function lies.
+func (w *scene) function(r *plinth.Resource) (home, bool) {
+	folder, by, at := w.estate.Code(r)
+	if folder == "" {
+		return home{}, false
 	}
-	return home{}, false
+	return home{folder, r, []plinth.Step{step(by, at, 0, "its code is packed from "+folder)}, nil}, true
 }
 
 // innermost returns the longest of the folders that a file lies in, or is; "" where there is none.
