@@ -81,7 +81,7 @@ type spot struct {
 func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f), f.Verdict} }
 
 // yield takes out the findings of rules that yield to another one that has the same verdict at the same place: at the same range, or
-// at one that holds it or lies in it. Their rules move to the finding that stays, also where that one is reached over several rules.
+// at one that holds it or lies in it. Their rules, and their evidence where it has none, move to the finding that stays, also where that one is reached over several rules.
 // What is unknown for two rules is one thing to find out.
 func yield(list []plinth.Finding) []plinth.Finding {
 	wins := map[string]bool{} // rules that another one yields to
@@ -102,6 +102,9 @@ func yield(list []plinth.Finding) []plinth.Finding {
 		if k, ok := winner(list, i, at, stays); ok {
 			list[k].Also = append(append(list[k].Also, list[i].Rule), list[i].Also...)
 			list[i].Also = nil
+			if list[k].Evidence == nil {
+				list[k].Evidence = list[i].Evidence
+			}
 			for _, b := range list[i].Because {
 				if !slices.Contains(list[k].Because, b) {
 					list[k].Because = append(slices.Clip(list[k].Because), b)

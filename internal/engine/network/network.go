@@ -69,9 +69,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 		for _, p := range w.Problems {
 			problem(p)
 		}
-		for _, c := range w.Exposures() {
-			e.ports(report, c.ToResource, c.Allow, c.When, c.Because)
-		}
+		e.cloud(w.Exposures(), report)
 	}
 	if cov.Resources > 0 {
 		cov.Rules = len(e.audits)
@@ -95,49 +93,6 @@ func (e *Engine) report(to func(plinth.Finding), audit string, r *plinth.Resourc
 	to(f)
 }
 
-// The ports that say what listens there.
-var (
-	adminPorts = []uint32{22, 23, 135, 139, 445, 512, 513, 514, 873, 2049, 2375, 2376, 2379, 2380, 3389, 5900, 5985, 5986, 8001, 9090, 10250, 10255}
-	dataPorts  = []uint32{1433, 1521, 3306, 5432, 5439, 5984, 6379, 7000, 7001, 8086, 9042, 9200, 9300, 11211, 27017, 27018, 50000}
-)
-
-// wide is the number of open ports from which on they say nothing of what listens there: one finding says that they are open.
-const wide = 1000
-
-// ports reports what of the ports that everybody reaches is for administration or of a database.
-func (e *Engine) ports(to func(plinth.Finding), r *plinth.Resource, open reach.Ports, because []string, evidence []plinth.Step) {
-	count := 0
-	for _, span := range open[reach.TCP] {
-		count += int(span.Hi - span.Lo + 1)
-	}
-	for _, kind := range [...]struct {
-		audit string
-		ports []uint32
-	}{{"admin-port-outside", adminPorts}, {"data-port-outside", dataPorts}} {
-		var hit reach.Ports
-		for _, p := range kind.ports {
-			if open.Contains(reach.TCP, p) {
-				hit = hit.Union(reach.PortsOf(reach.TCP, p, p))
-			}
-		}
-		if hit.Empty() || r.Decl == nil {
-			continue
-		}
-		what := hit.String()
-		if count >= wide {
-			what = fmt.Sprintf("%s among %d open ports", hit.Strings()[0], count)
-		}
-		path := kind.audit
-		if len(because) > 0 {
-			path += "?" // what is open for certain is another finding
-		}
-		e.report(to, kind.audit, r, r.Decl.Header, path, what, because, evidence)
-		if count >= wide {
-			return
-		}
-	}
-}
-
 // cluster judges one cluster and returns how many objects it looked at.
 func (e *Engine) cluster(objects []*plinth.Resource, to func(plinth.Finding)) int {
 	w := reach.New(objects)
@@ -145,7 +100,12 @@ func (e *Engine) cluster(objects []*plinth.Resource, to func(plinth.Finding)) in
 		if kind, _, _ := strings.Cut(x.By, " "); x.Internal || kind != "Service" || x.To.Resource == nil {
 			continue
 		}
-		e.ports(to, x.To.Resource, x.Open, nil, []plinth.Step{{Note: x.By + " offers " + x.To.String() + " outside the cluster, and no policy keeps the internet out", At: x.At, Cost: 4}})
+		r, proof := x.To.Resource, []plinth.Step{{Note: x.By + " offers " + x.To.String() + " outside the cluster, and no policy keeps the internet out", At: x.At, Cost: 4}}
+		for _, hit := range telling(x.Open) {
+			if r.Decl != nil {
+				e.report(to, hit.audit, r, r.Decl.Header, hit.audit, hit.what(x.Open), nil, proof)
+			}
+		}
 	}
 	guards := w.Guards()
 	for i := range guards {

@@ -21,8 +21,7 @@ var languages = []string{".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".java", ".
 
 // calls are the names that code calls or makes, in small letters without underscores, with the first place of each.
 type calls struct {
-	any bool
-	at  map[string]plinth.Location
+	at map[string]plinth.Location
 }
 
 // read gathers all identifiers before an opening bracket: get_item(, GetItem(, new GetItemCommand(, getItem(.

@@ -53,7 +53,7 @@ type rule struct {
 	groups []string
 	listed bool     // a prefix list that is not in the code
 	open   []string // variables without a value that say which block it is
-	step   plinth.Step
+	step   placed
 }
 
 type table struct {
@@ -82,7 +82,7 @@ type entry struct {
 	six    bool
 	marks  []string // groups and tags of peers inside
 	ports  reach.Ports
-	step   plinth.Step
+	step   placed
 }
 
 func newAmazon(w *World) *amazon {
@@ -259,7 +259,7 @@ func (a *amazon) group(i int32, r *plinth.Resource) *group {
 		g.egress = append(g.egress, a.rule(i, r, v, "Destination"))
 	}
 	if out.IsNull() && r.Source.IsNull() {
-		g.egress = append(g.egress, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: step(r, plinth.Value{}, 0, name(r)+" lets everything out, as it says nothing else")})
+		g.egress = append(g.egress, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: placedAt(r, plinth.Value{}, 0, name(r)+" lets everything out, as it says nothing else")})
 	}
 	return g
 }
@@ -299,7 +299,7 @@ func (a *amazon) rule(i int32, r *plinth.Resource, v plinth.Value, peer string) 
 	if peer == "Destination" {
 		way = " lets out to "
 	}
-	u.step = step(r, v, costRule, name(r)+way+what+" on "+u.ports.String())
+	u.step = placedAt(r, v, costRule, name(r)+way+what+" on "+u.ports.String())
 	return u
 }
 
@@ -355,6 +355,6 @@ func (a *amazon) entry(r *plinth.Resource) entry {
 		number: get(v, "RuleNumber").Num(), allow: strings.EqualFold(text(v, "RuleAction"), "allow"), spans: blocks(get(v, "CidrBlock")), six: everySix(text(v, "Ipv6CidrBlock")),
 		ports: portsOf(scalar(get(v, "Protocol")), get(v, "PortRange", "From"), get(v, "PortRange", "To")),
 	}
-	e.step = step(r, get(v, "RuleNumber"), costRule, name(r)+" rule "+strconv.Itoa(int(e.number))+" lets it through")
+	e.step = placedAt(r, get(v, "RuleNumber"), costRule, name(r)+" rule "+strconv.Itoa(int(e.number))+" lets it through")
 	return e
 }

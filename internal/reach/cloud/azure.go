@@ -110,7 +110,7 @@ func (a *azure) group(i int32, r *plinth.Resource, p plinth.Value) [2]fence {
 	var out [2]fence
 	every := portList("*", []string{"*"})
 	for way := range out {
-		usual := step(r, plinth.Value{}, 0, name(r)+" lets its own network through, as every group does by itself")
+		usual := placedAt(r, plinth.Value{}, 0, name(r)+" lets its own network through, as every group does by itself")
 		out[way] = append(out[way], entry{number: 65000, allow: true, marks: []string{insideMark}, ports: every, step: usual}, entry{number: 65500, spans: everywhere(), ports: every})
 	}
 	out[1] = append(out[1], entry{number: 65001, allow: true, spans: everywhere(), ports: every})
@@ -137,7 +137,7 @@ func (a *azure) group(i int32, r *plinth.Resource, p plinth.Value) [2]fence {
 		for _, g := range get(q, peer+"ApplicationSecurityGroups").List() {
 			e.marks = append(e.marks, a.keys(i, get(g, "id"))...)
 		}
-		e.step = step(r, v, costRule, fmt.Sprintf("%s rule %s lets %s through", name(r), text(v, "name"), e.ports))
+		e.step = placedAt(r, v, costRule, fmt.Sprintf("%s rule %s lets %s through", name(r), text(v, "name"), e.ports))
 		out[way] = append(out[way], e)
 	}
 	out[0].sort()
@@ -239,7 +239,7 @@ func (a *azure) host(r *plinth.Resource, c *card) *host {
 	}
 	if len(groups) == 0 && !c.basic {
 		every := portList("*", []string{"*"})
-		usual := step(c.resource, plinth.Value{}, 0, "no group of rules stands before "+name(r)+", which leaves it open to its own network")
+		usual := placedAt(c.resource, plinth.Value{}, 0, "no group of rules stands before "+name(r)+", which leaves it open to its own network")
 		h.fences = []fence{{{allow: true, marks: []string{insideMark}, ports: every, step: usual}, {number: 1, spans: everywhere(), ports: every}}}
 	}
 	return h
@@ -253,7 +253,7 @@ func allowed(r *plinth.Resource, list []string) fence {
 	}
 	var out fence
 	for _, s := range list {
-		out = append(out, entry{allow: true, spans: blocks(plinth.StringOf(s)), ports: every, step: step(r, plinth.Value{}, costRule, name(r)+" lets in "+s)})
+		out = append(out, entry{allow: true, spans: blocks(plinth.StringOf(s)), ports: every, step: placedAt(r, plinth.Value{}, costRule, name(r)+" lets in "+s)})
 	}
 	return out
 }
@@ -278,7 +278,7 @@ func (a *azure) server(i int32, r *plinth.Resource, p plinth.Value, port int) {
 		if ok1 && ok2 {
 			rules = append(rules, entry{
 				allow: true, spans: reach.SpansOf(reach.Span{Lo: lo.Lo, Hi: hi.Hi}), ports: portList("tcp", []string{"*"}),
-				step: step(o, get(o.Props, "properties", "startIpAddress"), costRule, name(o)+" lets in these addresses"),
+				step: placedAt(o, get(o.Props, "properties", "startIpAddress"), costRule, name(o)+" lets in these addresses"),
 			})
 		}
 	}
@@ -293,7 +293,7 @@ func (a *azure) site(r *plinth.Resource, p plinth.Value) {
 	rules := fence{}
 	limits := get(p, "siteConfig", "ipSecurityRestrictions").List()
 	for _, v := range limits {
-		e := entry{number: get(v, "priority").Num(), allow: !strings.EqualFold(text(v, "action"), "Deny"), ports: portList("*", []string{"*"}), spans: blocks(get(v, "ipAddress")), step: step(r, v, costRule, name(r)+" lets in "+text(v, "ipAddress"))}
+		e := entry{number: get(v, "priority").Num(), allow: !strings.EqualFold(text(v, "action"), "Deny"), ports: portList("*", []string{"*"}), spans: blocks(get(v, "ipAddress")), step: placedAt(r, v, costRule, name(r)+" lets in "+text(v, "ipAddress"))}
 		if strings.EqualFold(text(v, "ipAddress"), "Any") {
 			e.spans = everywhere()
 		}
@@ -374,10 +374,9 @@ func (a *azure) behind(r *plinth.Resource, card string, ports reach.Ports, publi
 			open, _ = h.reached(ports)
 		}
 		if !open.Empty() {
-			a.add(Connection{
-				From: r.ID, FromName: name(r), FromResource: r, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: open, When: h.when,
-				Because: append(slices.Clone(public.steps), opened(h.fences, open, outside())...),
-			})
+			c := Connection{From: r.ID, FromName: name(r), FromResource: r, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: open, When: h.when}
+			c.opened(public.steps, opened(h.fences, open, outside()))
+			a.add(c)
 		}
 	}
 }

@@ -38,9 +38,43 @@ type Connection struct {
 	Allow        reach.Ports
 	When         []string      // what must hold besides
 	Because      []plinth.Step // all of it
+	Doors        []Door        // what of it are rules of firewalls that let some of the ports through from or to outside
 	FromResource *plinth.Resource
 	ToResource   *plinth.Resource
 }
+
+// Door is a rule of a firewall that lets ports through.
+type Door struct {
+	Ports    reach.Ports
+	Step     plinth.Step
+	Resource *plinth.Resource    // the firewall
+	Decl     *plinth.Declaration // the declaration in which the rule stands, which may be a part's
+}
+
+// opened says what a connection rests on: some facts, and the rules that let it through.
+func (c *Connection) opened(facts []plinth.Step, doors []Door) {
+	c.Because, c.Doors = slices.Clone(facts), doors
+	for _, d := range doors {
+		c.Because = append(c.Because, d.Step)
+	}
+}
+
+// placed is a step with the resource and the declaration that say it.
+type placed struct {
+	plinth.Step
+	by   *plinth.Resource
+	decl *plinth.Declaration
+}
+
+func placedAt(r *plinth.Resource, v plinth.Value, cost uint8, note string) placed {
+	p := placed{step(r, v, cost, note), r, r.Decl}
+	if o := v.Origin(); o != nil && o.Decl != nil && o.At == p.At {
+		p.decl = o.Decl
+	}
+	return p
+}
+
+func (p *placed) door(ports reach.Ports) Door { return Door{ports, p.Step, p.by, p.decl} }
 
 // World is the networks of one target. It is immutable once it is made.
 type World struct {

@@ -49,7 +49,7 @@ func (a *amazon) rulesOf(e *end, egress bool) []rule {
 		g := a.groups[key]
 		switch {
 		case g == nil && egress:
-			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: plinth.Step{Note: "a security group that is not in the code lets it out", At: e.resource.Place(plinth.Value{}), Resource: name(e.resource)}})
+			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere(), six: true, step: placedAt(e.resource, plinth.Value{}, 0, "a security group that is not in the code lets it out")})
 		case g == nil && e.balancer: // it is made to be reached
 			out = append(out, rule{ports: reach.AllPorts(), spans: everywhere()})
 		case g == nil:
@@ -198,12 +198,12 @@ func (a *amazon) fromOutside(e *end) {
 	c := Connection{To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource}
 	if six, way := a.fromSix(e, rules); !six.Minus(all).Empty() {
 		c.From, c.FromName, c.Allow, c.When = plinth.Internet, internet, six.Union(all), way.when
-		c.Because = append(slices.Clone(way.steps), used(rules, six, nil)...)
+		c.opened(way.steps, used(rules, six, nil))
 		a.add(c)
 		all = all.Union(six)
 	} else if !all.Empty() {
 		c.From, c.FromName, c.Allow, c.When = plinth.Internet, internet, all, proof.when
-		c.Because = append(slices.Clone(proof.steps), used(rules, all, nil)...)
+		c.opened(proof.steps, used(rules, all, nil))
 		a.add(c)
 	}
 	a.undecided(e, rules, all)
@@ -212,7 +212,7 @@ func (a *amazon) fromOutside(e *end) {
 			continue
 		}
 		c.From, c.FromName, c.Allow, c.When = "", external(p.addresses), p.ports, proof.when
-		c.Because = append(slices.Clone(proof.steps), used(rules, p.ports, p.addresses)...)
+		c.opened(proof.steps, used(rules, p.ports, p.addresses))
 		a.add(c)
 	}
 }
@@ -238,10 +238,9 @@ func (a *amazon) undecided(e *end, rules []rule, known reach.Ports) {
 	if all = all.Minus(known); all.Empty() {
 		return
 	}
-	a.add(Connection{
-		From: plinth.Internet, FromName: internet, To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: all, When: append(when, proof.when...),
-		Because: append(slices.Clone(proof.steps), used(maybe, all, nil)...),
-	})
+	c := Connection{From: plinth.Internet, FromName: internet, To: e.resource.ID, ToName: name(e.resource), ToResource: e.resource, Allow: all, When: append(when, proof.when...)}
+	c.opened(proof.steps, used(maybe, all, nil))
+	a.add(c)
 }
 
 // fromFour tells which addresses of IPv4 reach which ports of an end, through the subnet that rests on the fewest conditions.
@@ -358,8 +357,8 @@ func (a *amazon) aclOf(s *subnet) *acl {
 }
 
 // used are the steps of the rules that let some of the ports through from some addresses; nil: any.
-func used(rules []rule, ports reach.Ports, from reach.Spans) []plinth.Step {
-	var out []plinth.Step
+func used(rules []rule, ports reach.Ports, from reach.Spans) []Door {
+	var out []Door
 	for _, u := range rules {
 		if u.step.Note == "" || u.ports.Intersect(ports).Empty() || len(u.spans) == 0 && !u.six {
 			continue
@@ -367,7 +366,7 @@ func used(rules []rule, ports reach.Ports, from reach.Spans) []plinth.Step {
 		if from != nil && len(u.spans.Intersect(from)) == 0 || from == nil && !u.six && len(u.spans.Intersect(outside())) == 0 {
 			continue
 		}
-		out = append(out, u.step)
+		out = append(out, u.step.door(u.ports.Intersect(ports)))
 	}
 	return out
 }
@@ -396,11 +395,13 @@ func (a *amazon) toOutside(e *end) {
 		all, some := most(list)
 		c := Connection{From: e.resource.ID, FromName: name(e.resource), FromResource: e.resource, When: way.when}
 		if !all.Empty() {
-			c.To, c.ToName, c.Allow, c.Because = plinth.Internet, internet, all, append(slices.Clone(way.steps), used(rules, all, nil)...)
+			c.To, c.ToName, c.Allow = plinth.Internet, internet, all
+			c.opened(way.steps, used(rules, all, nil))
 			a.add(c)
 		}
 		for _, p := range some {
-			c.To, c.ToName, c.Allow, c.Because = "", external(p.addresses), p.ports, append(slices.Clone(way.steps), used(rules, p.ports, p.addresses)...)
+			c.To, c.ToName, c.Allow = "", external(p.addresses), p.ports
+			c.opened(way.steps, used(rules, p.ports, p.addresses))
 			a.add(c)
 		}
 		return
@@ -496,8 +497,8 @@ func (a *amazon) admit(rules []rule, own, peer *end, ports reach.Ports) (reach.P
 			continue
 		}
 		out = out.Union(one)
-		if u.step.At.Path != "" && !slices.Contains(steps, u.step) {
-			steps = append(steps, u.step)
+		if u.step.At.Path != "" && !slices.Contains(steps, u.step.Step) {
+			steps = append(steps, u.step.Step)
 		}
 	}
 	if len(rules) == 0 && len(own.groups) == 0 && !own.open && slices.Equal(groups, a.usualGroup(own)) {

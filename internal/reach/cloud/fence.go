@@ -76,11 +76,13 @@ func (w *World) tellOutside(h *host) {
 	all, some := h.reached(h.ports)
 	c := Connection{To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, When: append(slices.Clone(h.when), h.public.when...)}
 	if !all.Empty() {
-		c.From, c.FromName, c.Allow, c.Because = plinth.Internet, internet, all, append(slices.Clone(h.public.steps), opened(h.fences, all, outside())...)
+		c.From, c.FromName, c.Allow = plinth.Internet, internet, all
+		c.opened(h.public.steps, opened(h.fences, all, outside()))
 		w.add(c)
 	}
 	for _, p := range some {
-		c.From, c.FromName, c.Allow, c.Because = "", external(p.addresses), p.ports, append(slices.Clone(h.public.steps), opened(h.fences, p.ports, p.addresses)...)
+		c.From, c.FromName, c.Allow = "", external(p.addresses), p.ports
+		c.opened(h.public.steps, opened(h.fences, p.ports, p.addresses))
 		w.add(c)
 	}
 }
@@ -120,7 +122,7 @@ func between(fences []fence, peer *host, ports reach.Ports) (reach.Ports, []plin
 			if one := e.ports.Minus(decided).Intersect(ports); e.allow && !one.Empty() {
 				allowed = allowed.Union(one)
 				if e.step.At.Path != "" {
-					steps = append(steps, e.step)
+					steps = append(steps, e.step.Step)
 				}
 			}
 			decided = decided.Union(e.ports)
@@ -145,12 +147,12 @@ func (e *entry) about(h *host) bool {
 const insideMark = "VirtualNetwork"
 
 // opened are the steps of the rules that let some ports through for some addresses.
-func opened(fences []fence, ports reach.Ports, from reach.Spans) []plinth.Step {
-	var out []plinth.Step
+func opened(fences []fence, ports reach.Ports, from reach.Spans) []Door {
+	var out []Door
 	for _, f := range fences {
 		for _, e := range f {
 			if e.allow && e.step.At.Path != "" && !e.ports.Intersect(ports).Empty() && len(e.spans.Intersect(from)) > 0 {
-				out = append(out, e.step)
+				out = append(out, e.step.door(e.ports.Intersect(ports)))
 			}
 		}
 	}

@@ -139,7 +139,7 @@ func (g *google) wall(i int32, r *plinth.Resource) {
 		}
 		w.ports = w.ports.Union(portList(text(a, "IPProtocol"), ports))
 	}
-	w.step = step(r, get(v, ranges), costRule, fmt.Sprintf("%s lets %s through", name(r), w.ports))
+	w.step = placedAt(r, get(v, ranges), costRule, fmt.Sprintf("%s lets %s through", name(r), w.ports))
 	g.walls = append(g.walls, w)
 }
 
@@ -225,17 +225,16 @@ func (g *google) machine(r, said *plinth.Resource, v plinth.Value, of int32) {
 
 // usual tells what the rules let in that the network of a new project has.
 func (g *google) usual(h *host) {
-	usual := entry{number: 65534, allow: true, spans: everywhere(), ports: tcp(22).Union(tcp(3389)), step: step(h.resource, plinth.Value{}, costRule, "the network that a project has by itself lets in SSH and RDP")}
+	usual := entry{number: 65534, allow: true, spans: everywhere(), ports: tcp(22).Union(tcp(3389)), step: placedAt(h.resource, plinth.Value{}, costRule, "the network that a project has by itself lets in SSH and RDP")}
 	with := append(slices.Clone(h.fences[0]), usual)
 	with.sort()
 	more := &host{resource: h.resource, public: h.public, ports: h.ports, fences: []fence{with}, when: []string{"the rules that the default network begins with are still there"}}
 	all, _ := more.reached(more.ports)
 	had, _ := h.reached(h.ports)
 	if all = all.Minus(had); !all.Empty() {
-		g.add(Connection{
-			From: plinth.Internet, FromName: internet, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: all, When: more.when,
-			Because: append(slices.Clone(h.public.steps), usual.step),
-		})
+		c := Connection{From: plinth.Internet, FromName: internet, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: all, When: more.when}
+		c.opened(h.public.steps, []Door{usual.step.door(all)})
+		g.add(c)
 	}
 }
 
@@ -254,7 +253,7 @@ func (g *google) sql(r *plinth.Resource) {
 	}
 	var rules fence
 	for _, n := range get(c, "authorizedNetworks").List() {
-		rules = append(rules, entry{allow: true, spans: blocks(get(n, "value")), ports: tcp(port), step: step(r, get(n, "value"), costRule, name(r)+" lets in "+text(n, "value"))})
+		rules = append(rules, entry{allow: true, spans: blocks(get(n, "value")), ports: tcp(port), step: placedAt(r, get(n, "value"), costRule, name(r)+" lets in "+text(n, "value"))})
 	}
 	g.database(r, fact{yes: true, when: public.Why(), steps: []plinth.Step{step(r, public, costAddress, name(r)+" has an address outside")}}, port, rules)
 }
@@ -268,7 +267,7 @@ func (g *google) kubernetes(r *plinth.Resource) {
 	if !networks.IsNull() {
 		rules = nil
 		for _, b := range get(networks, "cidrBlocks").List() {
-			rules = append(rules, entry{allow: true, spans: blocks(get(b, "cidrBlock")), ports: tcp(443), step: step(r, b, costRule, name(r)+" lets in "+text(b, "cidrBlock"))})
+			rules = append(rules, entry{allow: true, spans: blocks(get(b, "cidrBlock")), ports: tcp(443), step: placedAt(r, b, costRule, name(r)+" lets in "+text(b, "cidrBlock"))})
 		}
 	}
 	g.database(r, fact{yes: true, steps: []plinth.Step{step(r, networks, costExposure, "the API server of "+name(r)+" has a public address")}}, 443, rules)
@@ -296,10 +295,9 @@ func (g *google) forward(i int32, r *plinth.Resource) {
 				continue
 			}
 			if open, _ := h.reached(ports); !open.Empty() {
-				g.add(Connection{
-					From: r.ID, FromName: name(r), FromResource: r, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: open,
-					Because: append(slices.Clone(public.steps), opened(h.fences, open, outside())...),
-				})
+				c := Connection{From: r.ID, FromName: name(r), FromResource: r, To: h.resource.ID, ToName: name(h.resource), ToResource: h.resource, Allow: open}
+				c.opened(public.steps, opened(h.fences, open, outside()))
+				g.add(c)
 			}
 		}
 	}
