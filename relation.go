@@ -41,6 +41,22 @@ const (
 	AnyAWS   ID = "any-aws-principal"
 )
 
+// AnyGoogle is the node of everybody who has an account of Google.
+const AnyGoogle ID = "any-google-principal"
+
+// GoogleMember is the node of a member of policies of Google Cloud that no resource declares: user:…, group:…, principal://….
+func GoogleMember(member string) ID { return ID("google:" + member) }
+
+// GoogleAdmin is the node of whoever may do everything in a project, folder or organization of Google Cloud, "projects/x".
+func GoogleAdmin(scope string) ID { return ID("google:" + scope + ":admin") }
+
+// AzurePrincipal is the node of a principal of Microsoft Entra ID that no resource declares, by its object id or what stands for it.
+func AzurePrincipal(id string) ID { return ID("azure:principal:" + id) }
+
+// AzureAdmin is the node of whoever may do everything in a scope of Azure: a subscription, a resource group, a management group; or
+// in the directory.
+func AzureAdmin(scope string) ID { return ID("azure:" + scope + ":admin") }
+
 // AccountRoot is the node of any principal of an AWS account that its own policies let; account is its number, or {account}.
 func AccountRoot(account string) ID { return ID("aws:" + account + ":root") }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/attack/aws"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
+	"github.com/plinthsec/plinth/internal/engine/attack/google"
 	"github.com/plinthsec/plinth/internal/engine/attack/kube"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam/account"
@@ -40,6 +41,9 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	if err := bind.Relate(ctx, s, estate, to); err != nil {
 		return nil, err
 	}
+	if err := google.Relate(ctx, s, to); err != nil {
+		return nil, err
+	}
 	for _, p := range estate.Problems() {
 		problem(p)
 	}
@@ -48,7 +52,7 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 
 // starts are the types of nodes that somebody may hold: the principals of clouds and clusters.
 var starts = map[string]bool{
-	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
+	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, "iam.googleapis.com/ServiceAccount": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
 	plinth.TypeInternet: true, plinth.TypeAnyPrincipal: true, plinth.TypeIdentityToken: true,
 }
 

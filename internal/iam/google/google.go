@@ -24,6 +24,7 @@ type Binding struct {
 	Members   iam.Texts
 	Condition string // CEL; "" for none
 	At        plinth.Location
+	Label     string // what declares it, in the user's words
 }
 
 // BindingsOf reads the bindings of a resource's policy: {bindings: [{role, members, condition: {expression}}]}. What is not known of the
