@@ -8,6 +8,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/attack/aws"
+	"github.com/plinthsec/plinth/internal/engine/attack/azure"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
 	"github.com/plinthsec/plinth/internal/engine/attack/google"
 	"github.com/plinthsec/plinth/internal/engine/attack/kube"
@@ -41,6 +42,9 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 	if err := bind.Relate(ctx, s, estate, to); err != nil {
 		return nil, err
 	}
+	if err := azure.Relate(ctx, s, to); err != nil {
+		return nil, err
+	}
 	if err := google.Relate(ctx, s, to); err != nil {
 		return nil, err
 	}
@@ -52,7 +56,8 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 
 // starts are the types of nodes that somebody may hold: the principals of clouds and clusters.
 var starts = map[string]bool{
-	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, "iam.googleapis.com/ServiceAccount": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
+	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, "iam.googleapis.com/ServiceAccount": true, "Microsoft.ManagedIdentity/userAssignedIdentities": true,
+	"terraform:azuread_service_principal": true, "terraform:azuread_user": true, "terraform:azuread_group": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
 	plinth.TypeInternet: true, plinth.TypeAnyPrincipal: true, plinth.TypeIdentityToken: true,
 }
 

@@ -77,6 +77,7 @@ type Assignment struct {
 	Scope     string
 	Condition string
 	At        plinth.Location
+	Label     string      // what declares it, in the user's words
 	Open      iam.Formula // what must hold for an assignment of which parts are not known; nil: all is known
 }
 
@@ -117,7 +118,7 @@ type Access struct {
 func (a *Access) Role(name string) (Role, bool) {
 	id := lastPart(name)
 	for _, r := range a.Roles {
-		if r.ID == id || r.Name != "" && strings.EqualFold(r.Name, name) {
+		if r.ID == id || strings.EqualFold(r.ID, name) || r.Name != "" && strings.EqualFold(r.Name, name) {
 			return r, true
 		}
 	}
