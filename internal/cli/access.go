@@ -17,6 +17,8 @@ import (
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/iam/azure"
+	"github.com/plinthsec/plinth/internal/iam/google"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
@@ -68,15 +70,16 @@ func iamCanCommand(s Streams) *cobra.Command {
 		Use: "can PRINCIPAL [ACTION] [TARGET]", Short: "Say what a principal may do", Args: between(1, 3, "a principal, perhaps an action, perhaps a target"),
 		Long: `Evaluate what the code in a folder or file (without one, this folder) lets a principal do, with the statements that decide.
 
-A principal is an AWS user, role or group by ARN, name, address or id; or a Kubernetes identity: ServiceAccount/namespace/name,
-User/name, Group/name. An action is written as its provider does: s3:GetObject, or "get secrets" and "create pods/exec" for
-Kubernetes. Without an action everything that the principal's own policies let it do is listed. --on asks about one resource, by
+A principal is an AWS user, role or group by ARN, name, address or id; a member of policies of Google Cloud (serviceAccount:x@y,
+user:z, allUsers) or a service account by address; a principal of Azure by object id or address; or a Kubernetes identity:
+ServiceAccount/namespace/name, User/name, Group/name. An action is written as its provider does: s3:GetObject, storage.objects.get,
+Microsoft.Storage/storageAccounts/listKeys/action, or "get secrets" and "create pods/exec" for Kubernetes. Without an action everything that the principal's own policies let it do is listed. --on asks about one resource, by
 ARN or address, or for Kubernetes by KIND/namespace/name or namespace/, with its own policy and whatever else decides.
 
 Conditions that are left over are listed: one list of them must hold as a whole; none means that it holds in any case.
 
 Exit code: 0; 2 usage; 3 when something could not be looked at.`,
-		Example: "  plinth iam can aws_iam_role.deploy\n  plinth iam can deploy s3:GetObject --on aws_s3_bucket.exports infra/\n  plinth iam can ServiceAccount/shop/till \"get secrets\" deploy/",
+		Example: "  plinth iam can aws_iam_role.deploy\n  plinth iam can deploy s3:GetObject --on aws_s3_bucket.exports infra/\n  plinth iam can google_service_account.app storage.objects.get infra/\n  plinth iam can ServiceAccount/shop/till \"get secrets\" deploy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			action, target := actionAndTarget(args[1:])
 			return answerAccess(cmd, s, format, target, func(w *accessWorld) (*accessAnswer, error) { return w.can(args[0], action, on) }, action)
@@ -127,6 +130,8 @@ func actionAndTarget(args []string) (word, target string) {
 type accessWorld struct {
 	resources []*plinth.Resource
 	estate    *account.Estate
+	google    *google.Estate
+	azure     *azure.Estate
 }
 
 func answerAccess(cmd *cobra.Command, s Streams, format, target string, ask func(*accessWorld) (*accessAnswer, error), action string) error {
@@ -187,7 +192,7 @@ func accessWorldOf(ctx context.Context, cmd *cobra.Command, s Streams, target st
 	if err != nil {
 		return nil, nil, err
 	}
-	return &accessWorld{res.Resources, e}, res.Problems, nil
+	return &accessWorld{res.Resources, e, google.Of(res.Graph), azure.Of(res.Graph)}, res.Problems, nil
 }
 
 // can answers what a principal may do.
@@ -198,6 +203,9 @@ func (w *accessWorld) can(principal, action, on string) (*accessAnswer, error) {
 	}
 	p := w.principal(principal)
 	if p == nil {
+		if found, err := w.cloudCan(a, principal, action, on); found || err != nil {
+			return a, err
+		}
 		return nil, faultf("no principal is called %s%s", principal, value.Hint(principal, w.principals()))
 	}
 	switch {
@@ -228,6 +236,9 @@ func (w *accessWorld) can(principal, action, on string) (*accessAnswer, error) {
 // whoCan answers who may do an action.
 func (w *accessWorld) whoCan(action, on string) (*accessAnswer, error) {
 	a := &accessAnswer{Action: action, Resource: on, Answers: []access{}}
+	if googleAction(action) || azureAction(action) {
+		return a, w.cloudWhoCan(a, action, on)
+	}
 	if !strings.Contains(action, ":") {
 		return a, w.kubeWhoCan(a, action, on)
 	}
@@ -483,7 +494,7 @@ func (a *accessAnswer) table(b *bytes.Buffer) {
 	last := ""
 	for _, one := range a.Answers {
 		who := one.Principal
-		if one.Address != "" {
+		if one.Address != "" && one.Address != one.Principal {
 			who = one.Address + "  " + one.Principal
 		}
 		if who != last {

@@ -343,3 +343,16 @@ func (e *Estate) Short(scope string) string {
 	}
 	return head
 }
+
+// Actions are the patterns of the actions and data actions that an assignment's role holds; what it leaves out follows a minus.
+func (e *Estate) Actions(a Assignment) []string {
+	role, _ := (&Access{Roles: e.roles}).Role(a.Role)
+	var out []string
+	for _, p := range role.Permissions {
+		out = append(append(out, p.Actions.Known...), p.DataActions.Known...)
+		for _, but := range append(slices.Clone(p.NotActions.Known), p.NotDataActions.Known...) {
+			out = append(out, "-"+but)
+		}
+	}
+	return out
+}

@@ -78,3 +78,11 @@ func Permissions(role string) []string {
 	})
 	return out
 }
+
+// Permissions returns the permissions of a role of Google's, or of the code; nil for one that nobody knows.
+func (e *Estate) Permissions(role string) []string {
+	if own, ok := e.access.Roles[role]; ok {
+		return own.Known
+	}
+	return Permissions(role)
+}
