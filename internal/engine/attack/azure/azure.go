@@ -28,9 +28,6 @@ const (
 	directory = "directory" // the scope of those who administer Microsoft Entra ID
 )
 
-// probe are actions that only an administrator of a scope may all do.
-var probe = []string{"Microsoft.Authorization/roleAssignments/write", "Microsoft.Compute/virtualMachines/write", "Microsoft.Storage/storageAccounts/delete"}
-
 var everything = []string{"*"}
 
 // scene is what the relations are found in.
@@ -148,16 +145,6 @@ func (w *scene) surely(p *azure.Principal, scopes []string) bool {
 	return slices.ContainsFunc(scopes, func(s string) bool { return w.admins[p][s].Always() })
 }
 
-// unlimited drops the alternatives under which one may assign some roles only:
-// https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-overview.
-func unlimited(f iam.Formula) iam.Formula {
-	return slices.DeleteFunc(slices.Clone(f), func(t iam.Term) bool {
-		return slices.ContainsFunc(t, func(l iam.Literal) bool {
-			return strings.Contains(l.Fact, "roleAssignments:RoleDefinitionId") || strings.Contains(l.Fact, "roleAssignments:PrincipalId")
-		})
-	})
-}
-
 // groups are the scopes of subscriptions, management groups and resource groups on which a principal has something.
 func (w *scene) groups(p *azure.Principal) []string {
 	var out []string
@@ -179,18 +166,15 @@ func (w *scene) administers(p *azure.Principal) {
 		if w.surely(p, w.Above(scope)) {
 			continue
 		}
-		all := attempt{when: iam.Always()}
-		for _, action := range probe {
-			ways := w.Ways(p, action, false, w.Above(scope))
-			if len(ways) == 0 {
-				all.when = nil
-				break
-			}
-			all = w.also(p, all, ways[0], action)
-		}
-		if all.when = unlimited(all.when); all.when.Never() {
+		when, ways := w.Administers(p, scope)
+		if when.Never() {
 			continue
 		}
+		all := attempt{when: iam.Always()}
+		for _, way := range ways {
+			all = w.also(p, all, way, "")
+		}
+		all.when = when
 		if w.admins[p] == nil {
 			w.admins[p] = map[string]iam.Formula{}
 		}

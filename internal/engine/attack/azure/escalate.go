@@ -163,7 +163,7 @@ func (w *scene) try(p *azure.Principal, e *edge, identity, in, workload []string
 		}
 		way := ways[0]
 		if q.action == "Microsoft.Authorization/roleAssignments/write" {
-			way.When = unlimited(way.When)
+			way.When = azure.Unlimited(way.When)
 		}
 		a = w.also(p, a, way, q.action)
 		r.Permissions = append(r.Permissions, q.action)

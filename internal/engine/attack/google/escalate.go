@@ -9,10 +9,6 @@ import (
 	"github.com/plinthsec/plinth/internal/iam/google"
 )
 
-// grants limits which roles a policy may be changed to give: whoever holds it under this condition gives himself nothing else.
-// https://cloud.google.com/iam/docs/setting-limits-on-granting-roles
-const grants = "iam.googleapis.com/modifiedGrantsByRole"
-
 // run tells as whom each workload runs.
 func (w *scene) run() {
 	for _, r := range w.g.Resources() {
@@ -48,18 +44,15 @@ func (w *scene) administers(p *google.Principal) {
 		if w.surely(p, w.Above(scope)[1:]) {
 			continue
 		}
-		all := attempt{who: p, when: iam.Always()}
-		for _, permission := range probe {
-			ways := w.Ways(p, permission, w.Above(scope))
-			if len(ways) == 0 {
-				all.when = nil
-				break
-			}
-			all = all.also(ways[0], permission)
-		}
-		if all.when = unlimited(all.when); all.when.Never() {
+		when, ways := w.Administers(p, scope)
+		if when.Never() {
 			continue
 		}
+		all := attempt{who: p, when: iam.Always()}
+		for _, way := range ways {
+			all = all.also(way, "")
+		}
+		all.when = when
 		if w.admins[p] == nil {
 			w.admins[p] = map[string]iam.Formula{}
 		}
@@ -69,13 +62,6 @@ func (w *scene) administers(p *google.Principal) {
 		}
 		w.relate(plinth.Relation{From: w.node(p), To: w.admin(scope), Kind: plinth.Admin, Permissions: everything, When: condition(all.when), Evidence: all.steps})
 	}
-}
-
-// unlimited drops the alternatives under which one may give some roles only.
-func unlimited(f iam.Formula) iam.Formula {
-	return slices.DeleteFunc(slices.Clone(f), func(t iam.Term) bool {
-		return slices.ContainsFunc(t, func(l iam.Literal) bool { return strings.Contains(l.Fact, grants) })
-	})
 }
 
 // escalates tells what a principal gets by which technique.
@@ -161,7 +147,7 @@ func (w *scene) try(p *google.Principal, e *edge, account, in, workload []string
 		}
 		way := ways[0]
 		if strings.HasSuffix(q.action, ".setIamPolicy") {
-			way.When = unlimited(way.When)
+			way.When = google.Unlimited(way.When)
 		}
 		a = a.also(way, q.action)
 		r.Permissions = append(r.Permissions, q.action)

@@ -26,9 +26,6 @@ const (
 	maxWays = 4
 )
 
-// probe are permissions that only an administrator of a scope has all of.
-var probe = []string{"resourcemanager.projects.setIamPolicy", "iam.serviceAccounts.actAs", "compute.instances.create", "storage.buckets.delete", "bigquery.datasets.delete"}
-
 // everything stands for the permissions of an administrator.
 var everything = []string{"*"}
 
