@@ -41,7 +41,7 @@ func New(all []*plinth.Rule) *Engine {
 // Name is the engine's name.
 func (e *Engine) Name() string { return Name }
 
-// Check judges the AWS accounts of a graph.
+// Check judges the AWS accounts, the Google Cloud and the Azure of a graph.
 func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
 	estate, err := account.Of(g)
 	if err != nil {
@@ -53,7 +53,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	}
 	l := &look{Estate: estate, uses: uses, engine: e, g: g, report: report, said: map[*iam.Statement]bool{}}
 	cov := plinth.Coverage{Resources: len(estate.Principals()) + len(estate.Groups())}
-	for _, judge := range []func(){l.resources, l.trusts, l.principals, l.workloads} {
+	for _, judge := range []func(){l.resources, l.trusts, l.principals, l.workloads, l.google, l.azure} {
 		if err := ctx.Err(); err != nil {
 			return cov, err
 		}

@@ -217,3 +217,18 @@ func (e *Estate) texts(i int32, v plinth.Value) iam.Texts {
 	}
 	return out
 }
+
+// InPool tells whether a provider, by its index in the graph, belongs to the pool of a name.
+func (e *Estate) InPool(provider int32, name string) bool {
+	of, _ := e.g.Resources()[provider].Source.Get("workload_identity_pool_id")
+	if of.Kind() == plinth.String {
+		return of.Str() == name || strings.HasSuffix(of.Str(), "/"+name)
+	}
+	for _, k := range e.g.Of(provider, of) {
+		id, _ := e.g.Resources()[k].Source.Get("workload_identity_pool_id")
+		if id.Str() == name || id.IsUnknown() && strings.HasPrefix(name, "{") {
+			return true
+		}
+	}
+	return false
+}

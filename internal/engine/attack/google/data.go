@@ -77,8 +77,7 @@ func (w *scene) tokens(p *google.Principal) {
 	for _, k := range w.g.OfType("iam.googleapis.com/WorkloadIdentityPoolProvider") {
 		r := w.g.Resources()[k]
 		issuer, _ := r.Known().At("oidc", "issuerUri")
-		of, _ := r.Source.Get("workload_identity_pool_id")
-		if issuer.Kind() != plinth.String || !w.pool(k, of, pool) {
+		if issuer.Kind() != plinth.String || !w.InPool(k, pool) {
 			continue
 		}
 		host := strings.TrimSuffix(strings.TrimPrefix(issuer.Str(), "https://"), "/")
@@ -106,20 +105,6 @@ func (w *scene) tokens(p *google.Principal) {
 		}
 		w.relate(plinth.Relation{From: id, To: w.node(p), Kind: plinth.Assume, When: when, Evidence: []plinth.Step{step}})
 	}
-}
-
-// pool tells whether a provider's pool is the one of a name.
-func (w *scene) pool(provider int32, of plinth.Value, name string) bool {
-	if of.Kind() == plinth.String {
-		return of.Str() == name || strings.HasSuffix(of.Str(), "/"+name)
-	}
-	for _, k := range w.g.Of(provider, of) {
-		id, _ := w.g.Resources()[k].Source.Get("workload_identity_pool_id")
-		if id.Str() == name || id.IsUnknown() && strings.HasPrefix(name, "{") {
-			return true
-		}
-	}
-	return false
 }
 
 // subjectOf is the pattern of the tokens that a member of a pool stands for, and whether it is all that counts.
