@@ -178,7 +178,7 @@ func (e *Estate) scope(i int32, v plinth.Value) string {
 				}
 			case r.Type == "data:azurerm_resource_group":
 				name, _ := r.Source.Get("name")
-				best = e.group(k, name)
+				best = e.group(k, name, 0)
 			default:
 				best = string(r.ID)
 			}
@@ -200,7 +200,7 @@ func (e *Estate) scope(i int32, v plinth.Value) string {
 		if deeper != "" {
 			return text
 		}
-		return e.group(i, plinth.StringOf(name))
+		return e.group(i, plinth.StringOf(name), 0)
 	}
 	return text
 }
@@ -211,7 +211,7 @@ func (e *Estate) subscription(r *plinth.Resource) string {
 }
 
 // group is the scope of a resource group that a resource names.
-func (e *Estate) group(i int32, v plinth.Value) string {
+func (e *Estate) group(i int32, v plinth.Value, depth int) string {
 	r := e.g.Resources()[i]
 	world, _, _ := strings.Cut(string(r.ID), "#")
 	for _, k := range e.g.Of(i, v) {
@@ -219,8 +219,8 @@ func (e *Estate) group(i int32, v plinth.Value) string {
 		if of.Type == typeGroup {
 			return string(of.ID)
 		}
-		if name, ok := of.Source.Get("name"); ok && of.Type == "data:azurerm_resource_group" && k != i {
-			return e.group(k, name)
+		if name, ok := of.Source.Get("name"); ok && of.Type == "data:azurerm_resource_group" && k != i && depth < maxDepth {
+			return e.group(k, name, depth+1)
 		}
 	}
 	if v.Kind() == plinth.String {
@@ -264,7 +264,7 @@ func (e *Estate) scopes(i int32, depth int) []string {
 			}
 		}
 		if v, ok := r.Source.Get("resource_group_name"); ok {
-			out = append(out, e.group(i, v))
+			out = append(out, e.group(i, v, 0))
 		}
 	}
 	return append(out, e.subscription(r))

@@ -178,7 +178,7 @@ func (e *Estate) called(r *plinth.Resource, base, text string) (int32, bool) {
 			continue
 		}
 		if base == "google_service_account" {
-			if e.email(int32(k)) == last {
+			if e.email(int32(k), 0) == last {
 				return int32(k), true
 			}
 			continue

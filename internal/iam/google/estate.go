@@ -92,7 +92,7 @@ func New(g *graph.Graph) *Estate {
 		case r.Type == typeRole:
 			e.access.Roles[string(r.ID)] = iam.TextsOf(prop(r, "permissions", "includedPermissions"))
 		case r.Type == typeAccount && !r.External && !r.Data:
-			e.add(&Principal{Member: "serviceAccount:" + e.email(int32(i)), Resource: r, Project: e.projectOf(int32(i))})
+			e.add(&Principal{Member: "serviceAccount:" + e.email(int32(i), 0), Resource: r, Project: e.projectOf(int32(i))})
 		case r.Type == "terraform:google_project_default_service_accounts":
 			e.stripped[e.projectOf(int32(i))] = true
 		}

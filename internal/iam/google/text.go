@@ -55,7 +55,7 @@ func (e *Estate) projectOf(i int32) string {
 // project is the scope of a project that a resource names by its id or number.
 func (e *Estate) project(i int32, v plinth.Value) string {
 	r := e.g.Resources()[i]
-	name := e.projectName(i, v)
+	name := e.projectName(i, v, 0)
 	name = strings.TrimPrefix(name, "projects/")
 	if strings.Contains(name, "{") {
 		return "projects/" + name + "@" + world(r)
@@ -63,7 +63,7 @@ func (e *Estate) project(i int32, v plinth.Value) string {
 	return "projects/" + name
 }
 
-func (e *Estate) projectName(i int32, v plinth.Value) string {
+func (e *Estate) projectName(i int32, v plinth.Value, depth int) string {
 	r := e.g.Resources()[i]
 	if v.IsNull() || v.Kind() == plinth.String && v.Str() == "" {
 		if lone := e.lone[world(r)]; lone != "" {
@@ -74,7 +74,7 @@ func (e *Estate) projectName(i int32, v plinth.Value) string {
 	if r.Type == typeProject && v.IsUnknown() {
 		return "{" + r.Label() + "}"
 	}
-	return e.render(i, v, 0)
+	return e.render(i, v, depth)
 }
 
 func (e *Estate) folder(i int32) string { return "folders/{" + string(e.g.Resources()[i].ID) + "}" }
@@ -116,11 +116,11 @@ func (e *Estate) node(i int32, v plinth.Value, prefix string) string {
 }
 
 // email is the address of a service account of the code.
-func (e *Estate) email(i int32) string {
+func (e *Estate) email(i int32, depth int) string {
 	r := e.g.Resources()[i]
 	if v, ok := r.Source.Get("account_id"); ok {
 		project, _ := r.Source.Get("project")
-		return e.render(i, v, 0) + "@" + strings.TrimPrefix(e.projectName(i, project), "projects/") + ".iam.gserviceaccount.com"
+		return e.render(i, v, depth) + "@" + strings.TrimPrefix(e.projectName(i, project, depth), "projects/") + ".iam.gserviceaccount.com"
 	}
 	v, _ := r.Known().Get("email")
 	return v.Str()
@@ -157,7 +157,7 @@ func (e *Estate) attribute(i int32, v plinth.Value, depth int) string {
 	r := e.g.Resources()[k]
 	switch r.Type {
 	case typeAccount:
-		mail := e.email(k)
+		mail := e.email(k, depth+1)
 		switch attr {
 		case "email":
 			return mail
