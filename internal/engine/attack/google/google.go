@@ -63,6 +63,11 @@ func Relate(ctx context.Context, s *graph.Scene, to graph.Sink) error {
 		told: map[plinth.ID]bool{}, said: map[string]bool{},
 	}
 	w.run()
+	for _, m := range e.Memberships() {
+		w.relate(plinth.Relation{From: w.node(m.Who), To: w.node(m.Group), Kind: plinth.Member, Evidence: []plinth.Step{
+			{Note: m.Label + " makes " + m.Who.Label() + " a member of " + m.Group.Label(), At: m.At, Cost: costIdentity},
+		}})
+	}
 	for i := 0; i < len(e.Principals()); i++ { // techniques find further ones
 		if err := ctx.Err(); err != nil {
 			return err
