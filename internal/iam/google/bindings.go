@@ -27,6 +27,10 @@ func (e *Estate) bind(i int32, r *plinth.Resource) {
 	if r.Type == typeBucket && !r.Data && !r.External {
 		e.bucket(i, r)
 	}
+	if r.Decl != nil && !r.Data && !r.External && (r.Decl.Type == "google_storage_default_object_access_control" || r.Decl.Type == "google_storage_default_object_acl") {
+		e.list(i, r)
+		return
+	}
 	switch {
 	case name == "google_iam_deny_policy" || r.Type == "iam.googleapis.com/Policy":
 		e.deny(i, r)
@@ -71,6 +75,39 @@ func (e *Estate) bucket(i int32, r *plinth.Resource) {
 		e.access.Bindings = append(e.access.Bindings, Binding{
 			On: string(r.ID), Role: iam.Texts{Known: []string{one.role}}, Members: iam.Texts{Known: one.members}, Condition: convenience, At: r.Head(), Label: "Google",
 		})
+	}
+}
+
+// list reads the access control list that new objects of a bucket get, unless access is uniform:
+// https://cloud.google.com/storage/docs/access-control/lists.
+func (e *Estate) list(i int32, r *plinth.Resource) {
+	on := e.on(i, r, "google_storage_bucket")
+	bucket := e.Of(on)
+	if bucket == nil {
+		return
+	}
+	if uniform, _ := bucket.Known().At("iamConfiguration", "uniformBucketLevelAccess", "enabled"); uniform.Bool() {
+		return
+	}
+	entries, _ := r.Source.Get("role_entity")
+	texts := e.texts(i, entries).Known
+	if entity, ok := r.Source.Get("entity"); ok {
+		texts = []string{"READER:" + e.render(i, entity, 0)}
+	}
+	for _, text := range texts {
+		_, entity, _ := strings.Cut(text, ":")
+		if kind, mail, ok := strings.Cut(entity, "-"); ok {
+			if entity = kind + ":" + mail; strings.HasSuffix(mail, ".gserviceaccount.com") {
+				entity = "serviceAccount:" + mail
+			}
+		}
+		if strings.ContainsAny(entity, "{}") || strings.HasPrefix(entity, "project:") {
+			continue
+		}
+		b := Binding{On: on, Role: iam.Texts{Known: []string{"roles/storage.legacyObjectReader"}}, Members: iam.Texts{Known: []string{entity}}, At: r.Head(), Label: r.Label()}
+		if !slices.ContainsFunc(e.access.Bindings, func(o Binding) bool { return o.At == b.At && slices.Equal(o.Members.Known, b.Members.Known) }) {
+			e.access.Bindings = append(e.access.Bindings, b)
+		}
 	}
 }
 
