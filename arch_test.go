@@ -63,6 +63,7 @@ var arrows = []struct{ from, to, why string }{
 // owners are the modules that one room has adopted: only it, and rooms below it, may import them.
 var owners = map[string]string{
 	"cel.dev/cel-go":                      "internal/policy",
+	"github.com/open-policy-agent/opa":    "internal/policy/rego",
 	"github.com/hashicorp/hcl":            "internal/read/terraform",
 	"github.com/zclconf/go-cty":           "internal/read/terraform",
 	"github.com/moby/buildkit":            "internal/read/dockerfile",
