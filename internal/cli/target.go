@@ -15,8 +15,8 @@ import (
 	"github.com/plinthsec/plinth/internal/verdict"
 )
 
-// openTarget opens a folder, a file, or the Git history that git:DIR or git:DIR#RANGE names; with staged what is staged in the
-// repository of the folder.
+// openTarget opens a folder, a file, or the Git history that git:DIR or git:DIR#RANGE names (git:DIR#-: what the lines of a
+// pre-receive hook on standard input bring); with staged what is staged in the repository of the folder.
 func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, error) {
 	dir, history := strings.CutPrefix(name, "git:")
 	if !history && !staged {
@@ -34,6 +34,9 @@ func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, erro
 			return nil, faultf("--staged and a range of commits exclude each other")
 		}
 		return tree.OpenStaged(ctx, dir)
+	}
+	if rng == "-" {
+		return tree.OpenReceived(ctx, dir, os.Stdin)
 	}
 	return tree.OpenGit(ctx, dir, rng)
 }

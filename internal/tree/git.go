@@ -35,6 +35,8 @@ type History struct {
 	dir    string
 	rng    string // a range of commits, "" for everything
 	staged bool   // only what is staged and differs from HEAD
+
+	received bool // only what a push brings, which rng names; "" for nothing
 }
 
 // Object is a blob or a message.
@@ -104,6 +106,9 @@ func (h *History) command(ctx context.Context, args ...string) *exec.Cmd {
 	c.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
 		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_NO_REPLACE_OBJECTS=1", "HOME=" + os.DevNull, "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"),
+	}
+	if h.received {
+		c.Env = append(c.Env, quarantine()...)
 	}
 	return c
 }
@@ -184,6 +189,9 @@ func (h *History) borders(ctx context.Context, lost func(plinth.ProblemKind, str
 func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string, ...any)) ([]entry, error) {
 	if h.staged {
 		return h.listStaged(ctx)
+	}
+	if h.received && h.rng == "" {
+		return nil, nil
 	}
 	paths, err := h.reachable(ctx, lost)
 	if err != nil {
