@@ -20,7 +20,10 @@ type Config struct {
 	RuleDirs      []string
 	Baselines     []string // files with findings that are known
 	Suppress      []Exception
-	PodSecurity   int // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
+	Policies      []string // folders of policies in Rego and of Gatekeeper's templates
+	PolicyData    []string // files and folders that those see as data
+	RegoVersion   string   // auto, v0 or v1
+	PodSecurity   int      // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
 }
 
 // Exception is findings that somebody accepts, with a reason. A list that is empty means all.

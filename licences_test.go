@@ -53,7 +53,7 @@ func TestThirdPartyLicences(t *testing.T) {
 
 // licence tells a module's licence by the words of its text. Copyleft licences are not for the binary.
 func licence(dir string) (string, error) {
-	for _, pattern := range []string{"LICENSE*", "LICENCE*", "COPYING*", "license*"} {
+	for _, pattern := range []string{"LICENSE*", "LICENCE*", "COPYING*", "license*", "License*"} {
 		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil || len(files) == 0 {
 			continue

@@ -22,6 +22,7 @@ resource "aws_sqs_queue_policy" "q" {
 }
 `,
 		"policy.yaml":             "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p, namespace: n}\nspec: {selector: {matchLabels: {a: b}}, mtls: {mode: STRICT}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: n, labels: {a: c}}\nspec: {containers: [{name: c, image: i}]}\n",
+		"policies/p.rego":         "package plinth\n\ndeny contains \"a queue\" if input.type == \"AWS::SQS::QueuePolicy\"\n\ndeny contains input.type if startswith(input.type, \"AWS::\")\n",
 		".github/workflows/w.yml": "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: some/action@main\n",
 		"key.txt":                 "aws_access_key_id = AKIA" + "QYLPMN5HFIQR7XYA\naws_secret_access_key = kT9vW2xQ8rLpZs4NcYhB7mDfGjE1uAoI6tXe3RwV\n",
 	} {
@@ -34,7 +35,7 @@ resource "aws_sqs_queue_policy" "q" {
 		}
 	}
 	for _, engine := range all.EngineNames() {
-		out := run(t, 0, "scan", dir, "-q", "--fail-on", "none", "--only", engine, "-o", "json")
+		out := run(t, 0, "scan", dir, "-q", "--fail-on", "none", "--only", engine, "--policy", filepath.Join(dir, "policies"), "-o", "json")
 		if engine == "attack" {
 			if !strings.Contains(out, `"from": "internet"`) || !strings.Contains(out, `"seen":`) || strings.Contains(out, `"read": 0`) {
 				t.Errorf("attack draws nothing: %.300s", out)

@@ -282,8 +282,11 @@ func findRule(set *rule.Set, name string) (*rule.Rule, error) {
 func ruleTest(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use: "test [DIR…]", Short: "Run the examples of rules",
-		Long: "Run the examples of the rules in the folders, or of all rules of Plinth: every bad one must fail its rule, every good one must not,\nand none may be unknown. Exit code 1 when an example is wrong.",
+		Long: "Run the examples of the rules in the folders, or of all rules of Plinth: every bad one must fail its rule, every good one must not,\nand none may be unknown. Exit code 1 when an example is wrong.\n\nIn folders with Rego or Gatekeeper's suites (kind Suite) their tests run instead: rules test_… of all Rego together, and every case of a suite.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if found, err := testPolicies(cmd.Context(), s, args); found || err != nil {
+				return err
+			}
 			set, err := testSet(args)
 			if err != nil {
 				return err

@@ -204,10 +204,15 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			return nil, fault{err}
 		}
 		list := all.Engines(set, audits, secrets, c)
+		policies, err := all.Policies(c)
+		if err != nil {
+			return nil, fault{err}
+		}
+		list = append(list, policies...)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
 		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }
-		judged := set.Len() > 0 || draws || f.wants("resources") || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
+		judged := set.Len() > 0 || draws || len(policies) > 0 || f.wants("resources") || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
 		run := &scan.Run{
 			Config: c, Readers: readers(judged, draws || slices.ContainsFunc(audits, piped)), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 			Lean: !f.wants("resources"), Modules: d.source(c),

@@ -54,6 +54,9 @@ func settings() []setting {
 		{key: "only", flag: "only", kind: words, about: "run only these rules (ids or aliases) or engines", set: list(func(c *plinth.Config) *[]string { return &c.Only })},
 		{key: "skip", flag: "skip", kind: words, about: "leave these rules or engines out", set: list(func(c *plinth.Config) *[]string { return &c.Skip })},
 		{key: "rules", flag: "rules", kind: words, about: "folders with rules of your own", set: list(func(c *plinth.Config) *[]string { return &c.RuleDirs })},
+		{key: "policies", flag: "policy", kind: words, about: "folders with policies in Rego (package main on documents, as in Conftest; package plinth on resources) and with Gatekeeper's templates and constraints", set: list(func(c *plinth.Config) *[]string { return &c.Policies })},
+		{key: "policy-data", flag: "data", kind: words, about: "YAML or JSON files, or folders of them, that policies see as data", set: list(func(c *plinth.Config) *[]string { return &c.PolicyData })},
+		{key: "rego-version", flag: "rego-version", kind: word, def: "auto", words: []string{"auto", "v0", "v1"}, about: "version of Rego that policies are written in; auto reads a file as v1 and, where that fails, as v0", set: setRegoVersion},
 		{key: "baseline", flag: "baseline", kind: words, about: "files with findings that are known: a baseline or report of plinth, a baseline of Checkov or gitleaks (JSON), an ignore file of Trivy (.trivyignore, .trivyignore.yaml)", set: list(func(c *plinth.Config) *[]string { return &c.Baselines })},
 		{key: "severity", flag: "severity", kind: word, def: "info", words: severityWords, about: "report findings from this severity on", set: severity(func(c *plinth.Config) *plinth.Severity { return &c.Least })},
 		{key: "fail-on", flag: "fail-on", kind: word, def: "high", words: append([]string{"none"}, severityWords...), about: "the gate fails from this severity on", set: setFailOn},
@@ -112,6 +115,15 @@ func setJobs(c *plinth.Config, v []string) error {
 	return nil
 }
 
+func setRegoVersion(c *plinth.Config, v []string) error {
+	switch v[0] {
+	case "auto", "v0", "v1":
+		c.RegoVersion = v[0]
+		return nil
+	}
+	return fmt.Errorf("wants auto, v0 or v1, not %q", v[0])
+}
+
 func setPodSecurity(c *plinth.Config, v []string) error {
 	if c.PodSecurity = 0; v[0] == "latest" {
 		return nil
@@ -127,7 +139,7 @@ func setPodSecurity(c *plinth.Config, v []string) error {
 
 // fresh is the configuration before anybody said anything.
 func fresh() *plinth.Config {
-	return &plinth.Config{FailOn: plinth.High, Jobs: runtime.GOMAXPROCS(0)}
+	return &plinth.Config{FailOn: plinth.High, Jobs: runtime.GOMAXPROCS(0), RegoVersion: "auto"}
 }
 
 // register adds the settings' flags to a command.

@@ -1,0 +1,36 @@
+package all
+
+import (
+	"slices"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/rego"
+	policy "github.com/plinthsec/plinth/internal/policy/rego"
+	"github.com/plinthsec/plinth/internal/read/dockerfile"
+	"github.com/plinthsec/plinth/internal/read/terraform"
+	"github.com/plinthsec/plinth/internal/scan"
+)
+
+// Policies returns the engine that runs the policies of the configuration, nothing where there are none or nobody asks for them. The
+// error is policy.Faults where something is wrong with them.
+func Policies(c *plinth.Config) ([]scan.Engine, error) {
+	if len(c.Policies) == 0 || slices.Contains(c.Skip, rego.Name) {
+		return nil, nil
+	}
+	pack, err := policy.Load(c.Policies, c.PolicyData, policy.Version(c.RegoVersion))
+	if err != nil {
+		return nil, err
+	}
+	return []scan.Engine{rego.New(pack, form)}, nil
+}
+
+// form tells how a file is read for policies that is neither YAML nor JSON.
+func form(name string) rego.Written {
+	switch {
+	case terraform.IsHCL(name):
+		return terraform.Written
+	case dockerfile.New().Wants(name, nil):
+		return dockerfile.Written
+	}
+	return nil
+}
