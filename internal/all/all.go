@@ -13,7 +13,6 @@ import (
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
 	"github.com/plinthsec/plinth/internal/engine/network"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
-	"github.com/plinthsec/plinth/internal/engine/rego"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/read/arm"
 	"github.com/plinthsec/plinth/internal/read/cloudformation"
@@ -66,7 +65,7 @@ func Engines(set *rule.Set, audits []*plinth.Rule, secrets *secret.Set, c *plint
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
 func EngineNames() []string {
-	return []string{attack.Name, iam.Name, misconfig.Name, network.Name, pipeline.Name, rego.Name, secret.Name}
+	return []string{attack.Name, iam.Name, misconfig.Name, network.Name, pipeline.Name, "rego", secret.Name}
 }
 
 // Draws tells whether the names ask for the security graph, which attack.Draw draws.

@@ -1,6 +1,9 @@
+//go:build !norego
+
 package all
 
 import (
+	"context"
 	"slices"
 
 	"github.com/plinthsec/plinth"
@@ -33,4 +36,10 @@ func form(name string) rego.Written {
 		return dockerfile.Written
 	}
 	return nil
+}
+
+// TestPolicies runs the tests of policies below the folders; found is false where there are none.
+func TestPolicies(ctx context.Context, dirs []string) (out PolicyOutcome, found bool, err error) {
+	o, found, err := policy.Test(ctx, dirs, policy.Auto)
+	return PolicyOutcome(o), found, err
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/plinthsec/plinth/internal/policy/rego"
+	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/verdict"
 )
@@ -14,7 +14,7 @@ func testPolicies(ctx context.Context, s Streams, dirs []string) (found bool, er
 	if len(dirs) == 0 {
 		return false, nil
 	}
-	out, found, err := rego.Test(ctx, dirs, rego.Auto)
+	out, found, err := all.TestPolicies(ctx, dirs)
 	if err != nil {
 		return found, fault{err}
 	}
