@@ -52,7 +52,7 @@ type Origin struct {
 	Path                 string
 	Commit, Author, Date string // of the first commit that has it; "" where none does
 	Note                 string // staged, or in no commit that a ref reaches
-	InHead               bool
+	InHead               bool   // among the files of HEAD; of a push: of a ref that it sets
 }
 
 // OpenGit opens the repository that a folder lies in. rng is a range of commits as git log takes it, or "" for all objects, the

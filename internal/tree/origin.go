@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,11 @@ func (h *History) Origins(ctx context.Context, wanted map[string]bool) (map[stri
 		if err := h.log(ctx, wanted, out); err != nil {
 			return out, err
 		}
-		if tree, err := h.output(ctx, "ls-tree", "-r", "-z", "--full-tree", "HEAD"); err == nil {
+		for _, end := range h.ends() {
+			tree, err := h.output(ctx, "ls-tree", "-r", "-z", "--full-tree", end)
+			if err != nil {
+				continue // no commit yet, or the end is none
+			}
 			for line := range strings.SplitSeq(string(tree), "\x00") {
 				if f := strings.Fields(line); len(f) >= 3 && has(wanted, f[2]) {
 					o := out[f[2]]
@@ -50,6 +55,14 @@ func (h *History) Origins(ctx context.Context, wanted map[string]bool) (map[stri
 		}
 	}
 	return out, nil
+}
+
+// ends are the commits whose files are there now: HEAD, or what a push makes of its refs.
+func (h *History) ends() []string {
+	if !h.received {
+		return []string{"HEAD"}
+	}
+	return slices.DeleteFunc(strings.Fields(h.rng), func(r string) bool { return !objectID.MatchString(r) })
 }
 
 func has(m map[string]bool, key string) bool {

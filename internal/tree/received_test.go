@@ -21,7 +21,7 @@ func TestReceived(t *testing.T) {
 	dir := repository(t, "write a SECRET1", "add .", "commit -q -m one", "checkout -q --detach", "write b SECRET2", "add .", "commit -q -m two")
 	first, second, none := revision(t, dir, "main"), revision(t, dir, "HEAD"), strings.Repeat("0", 40)
 	git(t, dir, "checkout", "-q", "main") // no ref reaches the second commit, as in a hook
-	fresh := []string{"b SECRET2 Ann <ann@example.net> 2026-01-02"}
+	fresh := []string{"b SECRET2 Ann <ann@example.net> 2026-01-02 in HEAD"}
 	for _, tc := range []struct {
 		name, lines string
 		want        []string

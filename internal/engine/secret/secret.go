@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -211,7 +212,7 @@ func redact(s []byte) string {
 }
 
 // Check reports what the texts held: one finding for each secret of a file, and one for each of a history, at its first place
-// with the others as evidence.
+// with the others, and the other files that hold it, as evidence.
 func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
 	e.mu.Lock()
 	seen := e.seen
@@ -224,14 +225,15 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 	}
 	slices.SortFunc(seen, compare)
 	used := map[string]bool{}
-	for from := 0; from < len(seen); {
-		to := from + 1
-		for to < len(seen) && same(&seen[from], &seen[to]) {
-			to++
+	for secret := range alike(seen, joined) {
+		used[secret[0].rule.ID] = true
+		var findings []plinth.Finding
+		for places := range alike(secret, same) {
+			findings = append(findings, finding(places))
 		}
-		used[seen[from].rule.ID] = true
-		report(finding(seen[from:to]))
-		from = to
+		for i := range findings {
+			report(elsewhere(findings, i))
+		}
 	}
 	return plinth.Coverage{Rules: len(used)}, ctx.Err()
 }
@@ -262,7 +264,43 @@ func compare(a, b sighting) int {
 
 // same tells whether two sightings are one finding.
 func same(a, b *sighting) bool {
-	return a.rule.ID == b.rule.ID && a.hash == b.hash && (a.history && b.history || a.at.Path == b.at.Path)
+	return joined(a, b) && (a.history && b.history || a.at.Path == b.at.Path)
+}
+
+// joined tells whether two sightings are the same secret.
+func joined(a, b *sighting) bool { return a.rule.ID == b.rule.ID && a.hash == b.hash }
+
+// alike cuts a list into the runs of which each element is alike the first.
+func alike(list []sighting, as func(a, b *sighting) bool) iter.Seq[[]sighting] {
+	return func(yield func([]sighting) bool) {
+		for from := 0; from < len(list); {
+			to := from + 1
+			for to < len(list) && as(&list[from], &list[to]) {
+				to++
+			}
+			if !yield(list[from:to]) {
+				return
+			}
+			from = to
+		}
+	}
+}
+
+// elsewhere returns the i-th finding of a secret, with the places of the others as evidence.
+func elsewhere(findings []plinth.Finding, i int) plinth.Finding {
+	f := findings[i]
+	listed := 0
+	for j := range findings {
+		if j == i {
+			continue
+		}
+		if listed++; listed > maxPlaces {
+			f.Evidence = append(f.Evidence, plinth.Step{Note: fmt.Sprintf("the same secret in %d more files", len(findings)-1-maxPlaces), At: f.At})
+			break
+		}
+		f.Evidence = append(f.Evidence, plinth.Step{Note: "the same secret in another file", At: findings[j].At})
+	}
+	return f
 }
 
 // finding joins the places of one secret. The first that nothing silences counts.
@@ -276,19 +314,27 @@ func finding(places []sighting) plinth.Finding {
 	if s.history {
 		f.Evidence = append(f.Evidence, plinth.Step{Note: s.came(places), At: s.at})
 	}
+	listed := 0
 	for i, p := range places {
 		for _, r := range p.also {
 			if !slices.Contains(f.Also, r) {
 				f.Also = append(f.Also, r)
 			}
 		}
-		if i != first && len(f.Evidence) < maxPlaces {
+		if i != first && listed < maxPlaces {
+			listed++
 			note := "the same secret"
 			if p.commit != "" {
 				note += " in commit " + p.commit[:min(len(p.commit), shortCommit)]
 			}
+			if p.silent != nil && s.silent == nil {
+				note += ", silenced there: " + p.silent.Why
+			}
 			f.Evidence = append(f.Evidence, plinth.Step{Note: note, At: p.at})
 		}
+	}
+	if rest := len(places) - 1 - listed; rest > 0 {
+		f.Evidence = append(f.Evidence, plinth.Step{Note: fmt.Sprintf("the same secret at %d more places", rest), At: s.at})
 	}
 	return f
 }

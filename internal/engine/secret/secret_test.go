@@ -3,6 +3,8 @@ package secret
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -137,20 +139,46 @@ func TestKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	known.Join(base)
-	e := New(ours(t))
-	e.Known = known
-	for _, name := range []string{"a.txt", "b.txt", "c.txt", "d.txt", "e.txt"} {
-		e.File(name, []byte("x "+gitlab), func(plinth.Problem) {})
-	}
+	rules := ours(t)
 	var got []string
-	for _, f := range reported(t, e) {
-		by := ""
-		if f.Suppressed != nil {
-			by = f.Suppressed.By
+	for _, name := range []string{"a.txt", "b.txt", "c.txt", "d.txt", "e.txt"} {
+		e := New(rules)
+		e.Known = known
+		e.File(name, []byte("x "+gitlab), func(plinth.Problem) {})
+		for _, f := range reported(t, e) {
+			by := ""
+			if f.Suppressed != nil {
+				by = f.Suppressed.By
+			}
+			got = append(got, f.At.Path+" "+by)
 		}
-		got = append(got, f.At.Path+" "+by)
 	}
 	if d := cmp.Diff([]string{"a.txt config", "b.txt ", "c.txt baseline", "d.txt baseline", "e.txt "}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestElsewhere: a finding tells of the other places of its secret, in its file and in others.
+func TestElsewhere(t *testing.T) {
+	e := New(ours(t))
+	e.File("c.txt", []byte("x "+gitlab+"\ny "+gitlab), func(plinth.Problem) {})
+	e.File("a.txt", []byte("x "+gitlab+" # gitleaks:allow\n"+gitlab), func(plinth.Problem) {})
+	e.File("d.txt", []byte("x "+second), func(plinth.Problem) {})
+	var got []string
+	for _, f := range reported(t, e) {
+		line := fmt.Sprintf("%s:%d", f.At.Path, f.At.Line)
+		for _, s := range f.Evidence {
+			line += fmt.Sprintf(", %s:%d %s", s.At.Path, s.At.Line, s.Note)
+		}
+		got = append(got, line)
+	}
+	slices.Sort(got)
+	want := []string{
+		"a.txt:2, a.txt:1 the same secret, silenced there: gitleaks:allow, c.txt:1 the same secret in another file",
+		"c.txt:1, c.txt:2 the same secret, a.txt:2 the same secret in another file",
+		"d.txt:1",
+	}
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 }
