@@ -197,6 +197,13 @@ func TestIncomplete(t *testing.T) {
 	if _, problems := seen(t, tr); len(problems) != 1 || !strings.Contains(problems[0], "large file storage") {
 		t.Errorf("problems of a pointer: %v", problems)
 	}
+	outer := repository(t, "write a x", "add .", "commit -q -m one", "update-index --add --cacheinfo 160000,"+id+",sub", "commit -q -m two")
+	if tr, err = OpenGit(t.Context(), outer, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := seen(t, tr); len(problems) != 1 || !strings.Contains(problems[0], "missing-object the submodule sub") {
+		t.Errorf("problems of a submodule: %v", problems)
+	}
 	if _, err := OpenGit(t.Context(), t.TempDir(), ""); err == nil {
 		t.Error("a folder without a repository is opened")
 	}
