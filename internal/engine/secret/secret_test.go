@@ -63,6 +63,7 @@ func TestPlaces(t *testing.T) {
 		{"base64 of base64", base64.StdEncoding.EncodeToString([]byte("a = " + base64.StdEncoding.EncodeToString([]byte("token="+gitlab)))), []plinth.Location{{Path: "x", Line: 1, Col: 1, EndLine: 1, EndCol: 65}}},
 		{"percent", "u=%67lpat%2D" + gitlab[6:] + "\n", []plinth.Location{{Path: "x", Line: 1, Col: 1, EndLine: 1, EndCol: 33}}},
 		{"unicode escapes", `"\u0067lpat` + gitlab[5:] + `"`, []plinth.Location{{Path: "x", Line: 1, Col: 1, EndLine: 1, EndCol: 34}}},
+		{"output of a notebook", "{\"cells\": [{\"outputs\": [{\"text\": [\n \"token: " + gitlab + "\\n\"]}]}]}", []plinth.Location{{Path: "x", Line: 2, Col: 10, EndLine: 2, EndCol: 36}}},
 		{"binary", "\x00\x01" + gitlab, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
