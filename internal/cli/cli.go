@@ -80,7 +80,7 @@ func Root(s Streams) *cobra.Command {
 	root.SetErr(s.Err)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(flagFault)
-	root.AddCommand(scanCommand(s), versionCommand(s), doctorCommand(s), ruleCommand(s), explainCommand(s), iamCommand(s), networkCommand(s), pathsCommand(s), baselineCommand(s), graphCommand(s))
+	root.AddCommand(scanCommand(s), versionCommand(s), doctorCommand(s), ruleCommand(s), explainCommand(s), iamCommand(s), networkCommand(s), pathsCommand(s), baselineCommand(s), graphCommand(s), initCommand(s), fixCommand(s))
 	return root
 }
 
