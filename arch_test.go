@@ -23,10 +23,11 @@ var tiers = [][]string{
 	{"internal/policy", "internal/rule", "internal/form", "rules"},
 	{"internal/graph", "internal/iam", "internal/reach"},
 	{"internal/read", "internal/engine", "internal/verdict", "internal/report", "internal/outside"},
+	{"internal/fix"},
 	{"internal/scan"},
 	{"internal/all", "internal/trial"},
 	{"internal/cli"},
-	{"cmd"},
+	{"cmd", "script"},
 }
 
 // arrows are the imports within one floor, each with its reason.

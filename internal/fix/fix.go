@@ -1,0 +1,364 @@
+// Package fix changes files so that findings go away. A fix is a candidate until a second look at the changed files, kept in memory, shows
+// that its finding is gone, that there is none that was not there before, and that everything still parses.
+//
+// For resources the candidates come from the rules' own good examples: what a good example says and the finding's block does not. Only
+// values that say nothing of their owner (bools, numbers, words of the provider) are taken over; what only the owner knows is refused.
+package fix
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+const (
+	maxCandidates = 8  // of one finding: examples rarely differ in more than three arguments
+	maxTurns      = 4  // fixes of the same bytes
+	maxLooks      = 60 // rounds of one turn
+	maxRepairs    = 12 // looks that seek the edit that brings a new finding
+)
+
+// Edit replaces the bytes From to To of a file.
+type Edit struct {
+	Path     string
+	From, To int
+	Text     string
+}
+
+// Candidate is one way to do away with a finding: edits of the files as they are, all or none.
+type Candidate struct {
+	Summary string
+	Note    string // what it changes beyond the finding, "" for nothing that is known
+	Edits   []Edit
+}
+
+// Outcome is what became of one finding. Refused says why there is no fix; it is "" where there is a proven one.
+type Outcome struct {
+	Finding *plinth.Finding
+	Fix     Candidate
+	Refused string
+}
+
+// State is what a look sees.
+type State struct {
+	Findings []plinth.Finding
+	Problems []plinth.Problem
+}
+
+// Work is what fixing needs. Files of the target are read by Read; Look scans the target with some files replaced; Propose returns the
+// candidates of a finding, cheapest first, and the reason where there is none.
+type Work struct {
+	Read    func(path string) ([]byte, error)
+	Look    func(ctx context.Context, changed map[string][]byte) (State, error)
+	Propose func(f *plinth.Finding, read func(string) ([]byte, error)) ([]Candidate, string)
+}
+
+// trial is one finding on its way.
+type trial struct {
+	out        *Outcome
+	candidates []Candidate
+	next       int
+	placed     bool // its candidate is among the changes
+	proven     bool
+}
+
+// Run fixes the chosen findings of before. It returns an outcome for each, in their order, and the changed files by path. Fixes that
+// change the same bytes go in turns: each turn starts from what the one before has proven.
+func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) ([]Outcome, map[string][]byte, error) {
+	outs := make([]Outcome, len(chosen))
+	at := map[string]*Outcome{}
+	for i, f := range chosen {
+		outs[i].Finding = f
+		at[f.Key] = &outs[i]
+	}
+	done := map[string][]byte{}
+	state := before
+	for range maxTurns {
+		turn := &Work{Propose: w.Propose, Read: func(p string) ([]byte, error) {
+			if b, ok := done[p]; ok {
+				return b, nil
+			}
+			return w.Read(p)
+		}, Look: func(ctx context.Context, changed map[string][]byte) (State, error) {
+			all := maps.Clone(done)
+			maps.Copy(all, changed)
+			return w.Look(ctx, all)
+		}}
+		files, next, err := turn.turn(ctx, state, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(files) == 0 {
+			break
+		}
+		maps.Copy(done, files)
+		state = next
+	}
+	return outs, done, nil
+}
+
+// turn fixes what it can of the wanted findings that state still has.
+func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome) (map[string][]byte, State, error) {
+	p := &proof{Work: w, old: map[string]bool{}, problems: len(state.Problems)}
+	for i := range state.Findings {
+		f := &state.Findings[i]
+		p.old[f.Key] = true
+		out := wanted[f.Key]
+		if out == nil || slices.ContainsFunc(p.trials, func(t *trial) bool { return t.out == out }) {
+			continue
+		}
+		list, why := w.Propose(f, w.Read)
+		if len(list) == 0 {
+			if out.Refused == "" {
+				out.Refused = why
+			}
+			continue
+		}
+		p.trials = append(p.trials, &trial{out: out, candidates: list[:min(len(list), maxCandidates)]})
+	}
+	for range maxLooks {
+		again, err := p.round(ctx)
+		if err != nil {
+			return nil, state, err
+		}
+		if !again {
+			break
+		}
+	}
+	return p.settle(ctx)
+}
+
+// proof is the state of the rounds.
+type proof struct {
+	*Work
+	old      map[string]bool
+	problems int
+	trials   []*trial
+}
+
+// round places the next candidate of every trial that has none proven, looks, and takes back what did not help. It tells whether there
+// is more to try.
+func (p *proof) round(ctx context.Context) (bool, error) {
+	fresh := false
+	for _, t := range p.trials {
+		if !t.placed && t.next < len(t.candidates) && !p.conflicts(t, t.candidates[t.next]) {
+			t.out.Fix, t.placed, fresh = t.candidates[t.next], true, true
+			t.next++
+		}
+	}
+	if !fresh {
+		return false, nil
+	}
+	for range maxRepairs {
+		state, err := p.look(ctx)
+		if err != nil {
+			return false, err
+		}
+		if !p.takeBack(state) {
+			break
+		}
+	}
+	return true, nil
+}
+
+// conflicts tells whether a candidate touches bytes that another placed one changes. A same edit of the same bytes is shared.
+func (p *proof) conflicts(of *trial, c Candidate) bool {
+	for _, t := range p.trials {
+		if t == of || !t.placed {
+			continue
+		}
+		for _, a := range t.out.Fix.Edits {
+			for _, b := range c.Edits {
+				if a.Path != b.Path || a == b {
+					continue
+				}
+				if a.From < b.To && b.From < a.To {
+					return true
+				}
+				if argument(a) != "" && argument(a) == argument(b) && a.From == a.To && a.From == b.From {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// argument is the name of what an insertion inserts.
+func argument(e Edit) string {
+	fields := strings.Fields(e.Text)
+	if len(fields) == 0 {
+		return ""
+	}
+	return fields[0]
+}
+
+func (p *proof) look(ctx context.Context) (State, error) {
+	files, err := p.files()
+	if err != nil {
+		return State{}, err
+	}
+	return p.Look(ctx, files)
+}
+
+// takeBack removes candidates whose finding is still there, and those that stand where something new is wrong. It tells whether what is
+// left has to be looked at again.
+func (p *proof) takeBack(s State) bool {
+	left := map[string]bool{}
+	var fresh []*plinth.Finding
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		left[f.Key] = true
+		if !p.old[f.Key] && f.Verdict == plinth.Fail {
+			fresh = append(fresh, f)
+		}
+	}
+	again := false
+	drop := func(t *trial, why string) {
+		t.placed, t.proven, again = false, false, true
+		t.out.Refused, t.out.Fix = why, Candidate{}
+	}
+	for _, t := range p.trials {
+		if t.placed && left[t.out.Finding.Key] {
+			drop(t, "the finding is still there after every change that its rule's examples suggest")
+		}
+	}
+	if again {
+		return true
+	}
+	if len(fresh) > 0 || len(s.Problems) > p.problems {
+		p.blame(fresh, s.Problems, drop)
+	}
+	for _, t := range p.trials {
+		if t.placed {
+			t.proven, t.out.Refused = true, ""
+		}
+	}
+	return again
+}
+
+// blame drops the unproven candidates of the resource or, failing that, of the file at which something new is wrong; where nothing is
+// near, all unproven ones, and then all.
+func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop func(*trial, string)) {
+	why := "it would break something: a file no longer reads"
+	if len(fresh) > 0 {
+		why = "it would bring a new finding: " + fresh[0].Rule.ID + " on " + label(fresh[0])
+	}
+	near := []func(*trial) bool{
+		func(t *trial) bool {
+			return !t.proven && slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return label(f) == label(t.out.Finding) })
+		},
+		func(t *trial) bool {
+			return !t.proven && (slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return f.At.Path == t.out.Finding.At.Path }) ||
+				slices.ContainsFunc(problems, func(x plinth.Problem) bool { return x.At.Path == t.out.Finding.At.Path }))
+		},
+		func(t *trial) bool { return !t.proven },
+		func(*trial) bool { return true },
+	}
+	for _, is := range near {
+		found := false
+		for _, t := range p.trials {
+			if t.placed && is(t) {
+				drop(t, why)
+				found = true
+			}
+		}
+		if found {
+			return
+		}
+	}
+}
+
+func label(f *plinth.Finding) string {
+	if f.Resource == nil {
+		return f.At.Path
+	}
+	return f.Resource.Label()
+}
+
+// settle looks a last time: what is not gone then is not fixed.
+func (p *proof) settle(ctx context.Context) (map[string][]byte, State, error) {
+	for _, t := range p.trials {
+		if !t.placed && t.out.Refused == "" {
+			t.out.Refused = "another fix changes the same place; run again"
+		}
+	}
+	for range len(p.trials) + 1 {
+		files, err := p.files()
+		if err != nil || len(files) == 0 {
+			return nil, State{}, err
+		}
+		s, err := p.Look(ctx, files)
+		if err != nil {
+			return nil, State{}, err
+		}
+		if !p.takeBack(s) {
+			return files, s, nil
+		}
+	}
+	return nil, State{}, nil
+}
+
+// files applies the placed candidates.
+func (p *proof) files() (map[string][]byte, error) {
+	edits := map[string][]Edit{}
+	for _, t := range p.trials {
+		if !t.placed {
+			continue
+		}
+		for _, e := range t.out.Fix.Edits {
+			edits[e.Path] = append(edits[e.Path], e)
+		}
+	}
+	out := map[string][]byte{}
+	for path, list := range edits {
+		src, err := p.Read(path)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		if out[path], err = Apply(src, list); err != nil {
+			return nil, fmt.Errorf("change %s: %w", path, err)
+		}
+	}
+	return out, nil
+}
+
+// Apply makes the edits, which refer to the bytes of src. Equal edits count once; insertions at one place follow in the order of their
+// text. Overlapping edits, and edits outside src, are an error. Every byte outside of the edits stays; line ends are those of the line before.
+func Apply(src []byte, edits []Edit) ([]byte, error) {
+	list := slices.Clone(edits)
+	sort.SliceStable(list, func(i, j int) bool {
+		a, b := list[i], list[j]
+		if a.From != b.From {
+			return a.From < b.From
+		}
+		if a.To != b.To {
+			return a.To < b.To
+		}
+		return a.Text < b.Text
+	})
+	list = slices.Compact(list)
+	crlf := bytes.Contains(src, []byte("\r\n"))
+	var out bytes.Buffer
+	at := 0
+	for _, e := range list {
+		if e.From < at || e.To < e.From || e.To > len(src) {
+			return nil, fmt.Errorf("edits of bytes %d to %d overlap or lie outside", e.From, e.To)
+		}
+		out.Write(src[at:e.From])
+		text := e.Text
+		if crlf {
+			text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
+		}
+		out.WriteString(text)
+		at = e.To
+	}
+	out.Write(src[at:])
+	return out.Bytes(), nil
+}

@@ -1,0 +1,184 @@
+// Package splice reads Terraform files as places: the blocks, the arguments and the bytes that each takes up, so that an edit can change
+// some of them and leave every other byte as it is.
+package splice
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// maxDepth bounds nested blocks; providers nest fewer than ten.
+const maxDepth = 40
+
+// File is one parsed file.
+type File struct {
+	Source []byte
+	Blocks []*Block
+}
+
+// Block is a block; Start and End are the bytes from its first label's keyword to behind its closing brace, Open is behind the opening
+// brace, Close the place of the closing one.
+type Block struct {
+	Kind                    string
+	Labels                  []string
+	Line                    int
+	Start, Open, Close, End int
+	Attrs                   []Attr
+	Blocks                  []*Block
+}
+
+// Attr is an argument: Start to End with its name, From to End its expression.
+type Attr struct {
+	Name             string
+	Start, From, End int
+	Text             string   // of the expression
+	Literal          bool     // no reference, no call
+	Plain            bool     // a literal that says nothing of its owner: a bool, a number, a word of the provider's, or a list of such
+	Refs             []string // var.x, aws_s3_bucket.b: the first two parts of what it refers to
+}
+
+// Parse parses a file in HCL. The error names the place.
+func Parse(name string, src []byte) (*File, error) {
+	parsed, diags := hclsyntax.ParseConfig(src, name, hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("parse %s: %w", name, diags)
+	}
+	body, ok := parsed.Body.(*hclsyntax.Body)
+	if !ok {
+		return nil, fmt.Errorf("parse %s: no body", name)
+	}
+	f := &File{Source: src}
+	_, f.Blocks = read(body, src, 0)
+	return f, nil
+}
+
+func read(body *hclsyntax.Body, src []byte, depth int) (attrs []Attr, blocks []*Block) {
+	if depth > maxDepth {
+		return nil, nil
+	}
+	for _, a := range body.Attributes {
+		attrs = append(attrs, attr(a, src))
+	}
+	sortAttrs(attrs)
+	for _, b := range body.Blocks {
+		out := &Block{
+			Kind: b.Type, Labels: b.Labels, Line: b.TypeRange.Start.Line,
+			Start: b.TypeRange.Start.Byte, Open: b.OpenBraceRange.End.Byte, Close: b.CloseBraceRange.Start.Byte, End: b.CloseBraceRange.End.Byte,
+		}
+		out.Attrs, out.Blocks = read(b.Body, src, depth+1)
+		blocks = append(blocks, out)
+	}
+	return attrs, blocks
+}
+
+func sortAttrs(list []Attr) {
+	for i := 1; i < len(list); i++ {
+		for j := i; j > 0 && list[j].Start < list[j-1].Start; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+}
+
+func attr(a *hclsyntax.Attribute, src []byte) Attr {
+	r := a.Expr.Range()
+	from, end := r.Start.Byte, r.End.Byte
+	out := Attr{Name: a.Name, Start: a.NameRange.Start.Byte, From: from, End: end, Text: strings.TrimSpace(string(src[from:end])), Literal: true}
+	for _, t := range a.Expr.Variables() {
+		out.Literal = false
+		ref := t.RootName()
+		if len(t) > 1 {
+			if step, ok := t[1].(hcl.TraverseAttr); ok {
+				ref += "." + step.Name
+			}
+		}
+		out.Refs = append(out.Refs, ref)
+	}
+	v, diags := a.Expr.Value(nil)
+	if diags.HasErrors() {
+		out.Literal = false
+	}
+	out.Plain = out.Literal && plain(v) && !personal.MatchString(a.Name)
+	return out
+}
+
+// personal are arguments whose value only the owner knows, whatever it looks like.
+var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|bootstrap)$`)
+
+// word is a value from a provider's list: ENABLED, aws:kms, TLSv1.2_2021, audit.
+var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
+
+func plain(v cty.Value) bool {
+	if !v.IsKnown() || v.IsNull() {
+		return false
+	}
+	t := v.Type()
+	switch {
+	case t == cty.Bool || t == cty.Number:
+		return true
+	case t == cty.String:
+		s := v.AsString()
+		return word.MatchString(s) && !strings.HasPrefix(s, "arn:") || numeric.MatchString(s)
+	case t.IsTupleType() || t.IsListType() || t.IsSetType():
+		for it := v.ElementIterator(); it.Next(); {
+			if _, e := it.Element(); !plain(e) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+var numeric = regexp.MustCompile(`^[0-9]{1,6}$`)
+
+// Attr returns the argument of that name.
+func (b *Block) Attr(name string) (Attr, bool) {
+	for _, a := range b.Attrs {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Attr{}, false
+}
+
+// Inside returns the nested blocks of a kind.
+func (b *Block) Inside(kind string) []*Block {
+	var out []*Block
+	for _, c := range b.Blocks {
+		if c.Kind == kind {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// At returns the outermost block that covers a line, counted from 1; nil where there is none.
+func (f *File) At(line int) *Block {
+	for _, b := range f.Blocks {
+		last := b.Line + strings.Count(string(f.Source[b.Start:b.End]), "\n")
+		if b.Line <= line && line <= last {
+			return b
+		}
+	}
+	return nil
+}
+
+// Plain tells whether everything in the block, nested ones included, is plain.
+func (b *Block) Plain() bool {
+	for _, a := range b.Attrs {
+		if !a.Plain {
+			return false
+		}
+	}
+	for _, c := range b.Blocks {
+		if c.Kind == "dynamic" || !c.Plain() {
+			return false
+		}
+	}
+	return true
+}
