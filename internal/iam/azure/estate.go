@@ -46,6 +46,7 @@ type Estate struct {
 	byName     map[string]*Principal
 	byID       map[plinth.ID]int32
 	roles      []Role
+	above      map[string][]string // management groups above a subscription, the nearest first
 }
 
 type key struct{}
@@ -71,6 +72,7 @@ func New(g *graph.Graph) *Estate {
 			e.roles = append(e.roles, role)
 		}
 	}
+	e.govern()
 	for i, r := range g.Resources() {
 		if r.Data || r.External {
 			continue
@@ -267,7 +269,12 @@ func (e *Estate) scopes(i int32, depth int) []string {
 			out = append(out, e.group(i, v, 0))
 		}
 	}
-	return append(out, e.subscription(r))
+	return append(out, e.governed(e.subscription(r))...)
+}
+
+// governed are a subscription and the management groups above it.
+func (e *Estate) governed(subscription string) []string {
+	return append([]string{subscription}, e.above[subscription]...)
 }
 
 // Above are a scope and all that it lies in.
@@ -276,9 +283,9 @@ func (e *Estate) Above(scope string) []string {
 		return e.scopes(i, 0)
 	}
 	if head, world, ok := strings.Cut(scope, "@"); ok && strings.HasPrefix(head, "resourceGroups/") {
-		return []string{scope, subscription + "@" + world}
+		return append([]string{scope}, e.governed(subscription+"@"+world)...)
 	}
-	return []string{scope}
+	return e.governed(scope)
 }
 
 // At returns the resource of a scope, nil where no resource declares it.
