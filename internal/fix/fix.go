@@ -21,7 +21,6 @@ const (
 	maxCandidates = 8  // of one finding: examples rarely differ in more than three arguments
 	maxTurns      = 4  // fixes of the same bytes
 	maxLooks      = 60 // rounds of one turn
-	maxRepairs    = 12 // looks that seek the edit that brings a new finding
 )
 
 // Edit replaces the bytes From to To of a file.
@@ -35,6 +34,7 @@ type Edit struct {
 type Candidate struct {
 	Summary string
 	Note    string // what it changes beyond the finding, "" for nothing that is known
+	Adds    string // address of the resource that it adds, "" for none
 	Edits   []Edit
 }
 
@@ -66,6 +66,7 @@ type trial struct {
 	next       int
 	placed     bool // its candidate is among the changes
 	proven     bool
+	alone      bool // it is tried without others of its resource: together they brought something new
 }
 
 // Run fixes the chosen findings of before. It returns an outcome for each, in their order, and the changed files by path. Fixes that
@@ -147,7 +148,7 @@ type proof struct {
 func (p *proof) round(ctx context.Context) (bool, error) {
 	fresh := false
 	for _, t := range p.trials {
-		if !t.placed && t.next < len(t.candidates) && !p.conflicts(t, t.candidates[t.next]) {
+		if !t.placed && t.next < len(t.candidates) && !p.waits(t) && !p.conflicts(t, t.candidates[t.next]) {
 			t.out.Fix, t.placed, fresh = t.candidates[t.next], true, true
 			t.next++
 		}
@@ -155,7 +156,7 @@ func (p *proof) round(ctx context.Context) (bool, error) {
 	if !fresh {
 		return false, nil
 	}
-	for range maxRepairs {
+	for range 2*len(p.trials) + 2 { // each look takes at least one back, and each is put aside once
 		state, err := p.look(ctx)
 		if err != nil {
 			return false, err
@@ -165,6 +166,13 @@ func (p *proof) round(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// waits tells whether another of its resource is being tried alone.
+func (p *proof) waits(of *trial) bool {
+	return of.alone && slices.ContainsFunc(p.trials, func(t *trial) bool {
+		return t != of && t.placed && !t.proven && t.alone && label(t.out.Finding) == label(of.out.Finding)
+	})
 }
 
 // conflicts tells whether a candidate touches bytes that another placed one changes. A same edit of the same bytes is shared.
@@ -234,42 +242,58 @@ func (p *proof) takeBack(s State) bool {
 	}
 	if len(fresh) > 0 || len(s.Problems) > p.problems {
 		p.blame(fresh, s.Problems, drop)
+		return true
 	}
 	for _, t := range p.trials {
 		if t.placed {
 			t.proven, t.out.Refused = true, ""
 		}
 	}
-	return again
+	return false
 }
 
-// blame drops the unproven candidates of the resource or, failing that, of the file at which something new is wrong; where nothing is
-// near, all unproven ones, and then all.
+// blame drops what brought something new: the candidate that adds the resource, or the one whose finding only became a lesser one;
+// else those of the same resource, of the same file, all unproven ones, all. Where these are several they are put aside and tried alone.
 func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop func(*trial, string)) {
 	why := "it would break something: a file no longer reads"
+	on := func(is func(*trial, *plinth.Finding) bool) func(*trial) bool {
+		return func(t *trial) bool {
+			return slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return is(t, f) })
+		}
+	}
 	if len(fresh) > 0 {
 		why = "it would bring a new finding: " + fresh[0].Rule.ID + " on " + label(fresh[0])
+		fresh = fresh[:1]
 	}
 	near := []func(*trial) bool{
+		on(func(t *trial, f *plinth.Finding) bool { return t.out.Fix.Adds != "" && t.out.Fix.Adds == label(f) }),
+		on(func(t *trial, f *plinth.Finding) bool {
+			return label(f) == label(t.out.Finding) && slices.Contains(t.out.Finding.Also, f.Rule)
+		}),
+		on(func(t *trial, f *plinth.Finding) bool { return !t.proven && label(f) == label(t.out.Finding) }),
 		func(t *trial) bool {
-			return !t.proven && slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return label(f) == label(t.out.Finding) })
-		},
-		func(t *trial) bool {
-			return !t.proven && (slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return f.At.Path == t.out.Finding.At.Path }) ||
+			return !t.proven && (on(func(t *trial, f *plinth.Finding) bool { return f.At.Path == t.out.Finding.At.Path })(t) ||
 				slices.ContainsFunc(problems, func(x plinth.Problem) bool { return x.At.Path == t.out.Finding.At.Path }))
 		},
 		func(t *trial) bool { return !t.proven },
 		func(*trial) bool { return true },
 	}
 	for _, is := range near {
-		found := false
+		var found []*trial
 		for _, t := range p.trials {
 			if t.placed && is(t) {
-				drop(t, why)
-				found = true
+				found = append(found, t)
 			}
 		}
-		if found {
+		for _, t := range found {
+			aside := len(found) > 1 && !t.alone
+			drop(t, why)
+			if aside {
+				t.alone = true
+				t.next--
+			}
+		}
+		if len(found) > 0 {
 			return
 		}
 	}

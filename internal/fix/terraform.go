@@ -378,6 +378,7 @@ func (e *editing) companions(f *splice.File, main *splice.Block) []Candidate {
 		own.Labels = []string{b.Labels[0], e.block.Labels[1]}
 		text := strings.ReplaceAll(render(&own, ""), from+".", to+".")
 		out = append(out, Candidate{
+			Adds:    b.Labels[0] + "." + e.block.Labels[1],
 			Summary: "add " + b.Labels[0] + "." + e.block.Labels[1],
 			Edits:   []Edit{{Path: e.path, From: e.block.End, To: e.block.End, Text: "\n\n" + strings.TrimSuffix(text, "\n")}},
 		})
