@@ -26,6 +26,7 @@ import (
 type fixFlags struct {
 	scanFlags
 	apply  bool
+	lesser bool
 	format string
 	pins   string
 }
@@ -47,6 +48,7 @@ Exit code: 0 all chosen findings are fixed; 1 some are refused; 2 usage; 3 when 
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&f.apply, "apply", false, "write the changes")
+	fl.BoolVar(&f.lesser, "lesser", false, "also take a change that leaves a less severe finding on the same resource: encrypted, but not with a key of one's own")
 	fl.StringVar(&f.pins, "pins", "", "file that says what the tags of actions stand for, a line each: actions/checkout@v4 HASH")
 	fl.StringVarP(&f.format, "output", "o", "diff", "diff or json")
 	fl.StringVarP(&f.config, "config", "c", "", "configuration file instead of the target's plinth.yaml")
@@ -115,7 +117,7 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 	for _, f := range listing.Files {
 		tf.Files = append(tf.Files, f.Path)
 	}
-	w := &fix.Work{Read: r.tree.Read, Look: r.look, Propose: (&fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}}).Propose}
+	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: (&fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}}).Propose}
 	outs, files, err := w.Run(ctx, before, chosen)
 	if err != nil {
 		return err

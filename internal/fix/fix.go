@@ -35,7 +35,9 @@ type Candidate struct {
 	Summary string
 	Note    string // what it changes beyond the finding, "" for nothing that is known
 	Adds    string // address of the resource that it adds, "" for none
+	Named   string // the last argument or block that it changes, "" for none
 	Edits   []Edit
+	late    bool // a bad example says so, too
 }
 
 // Outcome is what became of one finding. Refused says why there is no fix; it is "" where there is a proven one.
@@ -54,6 +56,7 @@ type State struct {
 // Work is what fixing needs. Files of the target are read by Read; Look scans the target with some files replaced; Propose returns the
 // candidates of a finding, cheapest first, and the reason where there is none.
 type Work struct {
+	Lesser  bool // a fix may leave a finding on the same resource that is less severe than the one that it does away with
 	Read    func(path string) ([]byte, error)
 	Look    func(ctx context.Context, changed map[string][]byte) (State, error)
 	Propose func(f *plinth.Finding, read func(string) ([]byte, error)) ([]Candidate, string)
@@ -81,7 +84,7 @@ func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) 
 	done := map[string][]byte{}
 	state := before
 	for range maxTurns {
-		turn := &Work{Propose: w.Propose, Read: func(p string) ([]byte, error) {
+		turn := &Work{Lesser: w.Lesser, Propose: w.Propose, Read: func(p string) ([]byte, error) {
 			if b, ok := done[p]; ok {
 				return b, nil
 			}
@@ -223,7 +226,7 @@ func (p *proof) takeBack(s State) bool {
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		left[f.Key] = true
-		if !p.old[f.Key] && f.Verdict == plinth.Fail {
+		if !p.old[f.Key] && f.Verdict == plinth.Fail && !(p.Lesser && p.lesser(f)) {
 			fresh = append(fresh, f)
 		}
 	}
@@ -250,6 +253,13 @@ func (p *proof) takeBack(s State) bool {
 		}
 	}
 	return false
+}
+
+// lesser tells whether a placed candidate does away with a more severe finding of the same resource.
+func (p *proof) lesser(f *plinth.Finding) bool {
+	return slices.ContainsFunc(p.trials, func(t *trial) bool {
+		return t.placed && label(t.out.Finding) == label(f) && t.out.Finding.Rule.Severity > f.Rule.Severity
+	})
 }
 
 // blame drops what brought something new: the candidate that adds the resource, or the one whose finding only became a lesser one;

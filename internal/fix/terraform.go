@@ -26,6 +26,7 @@ type setting struct {
 	block  bool
 	remove bool
 	plain  bool
+	on     bool // a bool
 }
 
 // Propose returns the candidates of a finding, those with the fewest changes first.
@@ -60,7 +61,7 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 		good = good || len(fine) > 0
 		out = append(out, e.candidates(block, bad, fine)...)
 	}
-	sort.SliceStable(out, func(i, j int) bool { return len(out[i].Edits) < len(out[j].Edits) })
+	sort.SliceStable(out, func(i, j int) bool { return rank(out[i], f.Rule.Fix) < rank(out[j], f.Rule.Fix) })
 	out = slices.CompactFunc(out, func(a, b Candidate) bool { return slices.Equal(a.Edits, b.Edits) })
 	switch {
 	case len(out) > 0:
@@ -71,6 +72,21 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 		return nil, "there is no fix for this rule in Terraform"
 	}
 	return nil, "what to write here only the owner knows: " + f.Rule.Fix
+}
+
+// rank orders candidates: few changes first, of these the ones that the rule's advice names, and taking something out last.
+func rank(c Candidate, advice string) int {
+	n := 4 * len(c.Edits)
+	if c.Named == "" || !strings.Contains(advice, c.Named) {
+		n++
+	}
+	if strings.HasPrefix(c.Summary, "take out ") {
+		n += 2
+	}
+	if c.late {
+		n += 16
+	}
+	return n
 }
 
 // examples parses the rule's Terraform examples.
@@ -124,7 +140,7 @@ func (e *editing) candidates(block *splice.Block, bad, good []*splice.File) []Ca
 			said := settings(b, nil)
 			out = append(out, e.from(said, common)...)
 			for _, s := range wrong {
-				if !s.block && !slices.ContainsFunc(said, func(o setting) bool { return o.name == s.name && slices.Equal(o.path, s.path) }) {
+				if s.on && len(s.path) == 0 && !slices.ContainsFunc(said, func(o setting) bool { return o.name == s.name && slices.Equal(o.path, s.path) }) {
 					s.remove = true
 					out = e.add(out, []setting{s})
 				}
@@ -140,7 +156,14 @@ func (e *editing) from(said []setting, common map[string]bool) []Candidate {
 	var out []Candidate
 	var all []setting
 	for _, s := range said {
-		if s.plain && !common[s.key()] {
+		switch {
+		case !s.plain:
+		case common[s.key()]:
+			n := len(out)
+			if out = e.add(out, []setting{s}); len(out) > n {
+				out[n].late = true
+			}
+		default:
 			out = e.add(out, []setting{s})
 			all = append(all, s)
 		}
@@ -161,6 +184,7 @@ func (e *editing) add(out []Candidate, list []setting) []Candidate {
 		c.Edits = append(c.Edits, edits...)
 		c.Summary = joined(c.Summary, s.summary())
 		c.Note = joined(c.Note, note)
+		c.Named = s.name
 	}
 	if len(c.Edits) == 0 {
 		return out
@@ -198,7 +222,7 @@ func ofType(f *splice.File, typ string) []*splice.Block {
 func settings(b *splice.Block, at []string) []setting {
 	var out []setting
 	for _, a := range b.Attrs {
-		out = append(out, setting{path: at, name: a.Name, text: a.Text, plain: a.Plain})
+		out = append(out, setting{path: at, name: a.Name, text: a.Text, plain: a.Plain, on: a.Switch})
 	}
 	for _, c := range b.Blocks {
 		if c.Kind == "dynamic" || c.Kind == "lifecycle" || c.Kind == "provisioner" {
@@ -256,7 +280,7 @@ func (e *editing) edit(s setting) ([]Edit, string) {
 		from, to := wholeLine(e.src, a.Start, a.End)
 		return []Edit{{Path: e.path, From: from, To: to}}, ""
 	case s.block:
-		if there || len(b.Inside(s.name)) > 0 || slices.ContainsFunc(b.Inside("dynamic"), func(d *splice.Block) bool { return slices.Contains(d.Labels, s.name) }) {
+		if there || len(b.Inside(s.name)) > 0 && !repeats(b.Inside(s.name), s.text) || slices.ContainsFunc(b.Inside("dynamic"), func(d *splice.Block) bool { return slices.Contains(d.Labels, s.name) }) {
 			return nil, ""
 		}
 		return e.insert(b, s.text), note(s)
@@ -271,6 +295,17 @@ func (e *editing) edit(s setting) ([]Edit, string) {
 		return e.origin(a, s)
 	}
 	return []Edit{{Path: e.path, From: a.From, To: a.End, Text: s.text}}, note(s)
+}
+
+// repeats tells whether a block is one more option, of a name that none of those there has.
+func repeats(there []*splice.Block, text string) bool {
+	for _, b := range there {
+		name, ok := b.Attr("name")
+		if _, valued := b.Attr("value"); !ok || !valued || strings.Contains(text, " = "+name.Text+"\n") {
+			return false
+		}
+	}
+	return true
 }
 
 // replacing are words of arguments that cannot be changed in place: Terraform makes the resource anew.

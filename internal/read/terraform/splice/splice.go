@@ -39,6 +39,7 @@ type Attr struct {
 	Text             string   // of the expression
 	Literal          bool     // no reference, no call
 	Plain            bool     // a literal that says nothing of its owner: a bool, a number, a word of the provider's, or a list of such
+	Switch           bool     // a literal bool
 	Refs             []string // var.x, aws_s3_bucket.b: the first two parts of what it refers to
 }
 
@@ -71,10 +72,27 @@ func read(body *hclsyntax.Body, src []byte, depth int) (attrs []Attr, blocks []*
 			Start: b.TypeRange.Start.Byte, Open: b.OpenBraceRange.End.Byte, Close: b.CloseBraceRange.Start.Byte, End: b.CloseBraceRange.End.Byte,
 		}
 		out.Attrs, out.Blocks = read(b.Body, src, depth+1)
+		out.option()
 		blocks = append(blocks, out)
 	}
 	return attrs, blocks
 }
+
+// option makes the name of an option plain: in a block of a name and a value, both words of the provider, the name says which.
+func (b *Block) option() {
+	if _, ok := b.Attr("value"); !ok || b.Kind == "tag" {
+		return
+	}
+	for i := range b.Attrs {
+		a := &b.Attrs[i]
+		if a.Name == "name" && a.Literal && option.MatchString(a.Text) {
+			a.Plain = true
+		}
+	}
+}
+
+// option is the name of a database's or server's parameter.
+var option = regexp.MustCompile(`^"[a-z]+([_.][a-z]+)*"$`)
 
 func sortAttrs(list []Attr) {
 	for i := 1; i < len(list); i++ {
@@ -102,12 +120,13 @@ func attr(a *hclsyntax.Attribute, src []byte) Attr {
 	if diags.HasErrors() {
 		out.Literal = false
 	}
-	out.Plain = out.Literal && plain(v) && !personal.MatchString(a.Name)
+	out.Switch = out.Literal && v.Type() == cty.Bool
+	out.Plain = out.Switch || out.Literal && plain(v) && !personal.MatchString(a.Name)
 	return out
 }
 
 // personal are arguments whose value only the owner knows, whatever it looks like.
-var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|bootstrap)$`)
+var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|count_range)$`)
 
 // word is a value from a provider's list: ENABLED, aws:kms, TLSv1.2_2021, audit.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
