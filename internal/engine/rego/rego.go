@@ -153,7 +153,6 @@ func (r *run) faults(at plinth.Location, list []error) {
 	}
 }
 
-
 // resource judges a resource in its provider's form. Where something in it is not known, the policies see it twice: without the unknown, and with
 // its reason in its place. What they say only once is not certain.
 func (r *run) resource(x *plinth.Resource) {
