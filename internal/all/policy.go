@@ -15,16 +15,18 @@ import (
 )
 
 // Policies returns the engine that runs the policies of the configuration, nothing where there are none or nobody asks for them. The
-// error is policy.Faults where something is wrong with them.
-func Policies(c *plinth.Config) ([]scan.Engine, error) {
+// error is policy.Faults where something is wrong with them. Names are the ids of the policies.
+func Policies(c *plinth.Config) (engines []scan.Engine, names []string, err error) {
 	if len(c.Policies) == 0 || slices.Contains(c.Skip, rego.Name) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	pack, err := policy.Load(c.Policies, c.PolicyData, policy.Version(c.RegoVersion))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return []scan.Engine{rego.New(pack, form)}, nil
+	e := rego.New(pack, form)
+	e.Only, e.Skip = c.Only, c.Skip
+	return []scan.Engine{e}, e.Names(), nil
 }
 
 // form tells how a file is read for policies that is neither YAML nor JSON.

@@ -13,11 +13,11 @@ import (
 var errLeftOut = errors.New("this binary was built without Rego (tag norego)")
 
 // Policies refuses policies.
-func Policies(c *plinth.Config) ([]scan.Engine, error) {
+func Policies(c *plinth.Config) ([]scan.Engine, []string, error) {
 	if len(c.Policies) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return nil, errLeftOut
+	return nil, nil, errLeftOut
 }
 
 // TestPolicies finds no tests of policies: nobody could run them.

@@ -195,7 +195,11 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
-		set, secrets, audits, err := loadRules(c)
+		policies, names, err := all.Policies(c)
+		if err != nil {
+			return nil, fault{err}
+		}
+		set, secrets, audits, err := loadRules(c, names...)
 		if err != nil {
 			return nil, fault{err}
 		}
@@ -204,10 +208,6 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			return nil, fault{err}
 		}
 		list := all.Engines(set, audits, secrets, c)
-		policies, err := all.Policies(c)
-		if err != nil {
-			return nil, fault{err}
-		}
 		list = append(list, policies...)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
@@ -328,8 +328,8 @@ func sources(targets []*tree.Tree, d *downloads) func(target, path string) ([]by
 }
 
 // loadRules loads the embedded rules and those of the configuration, and the audits of engines, and leaves out what was not asked
-// for.
-func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, []*plinth.Rule, error) {
+// for. Others are names of rules that somebody else runs.
+func loadRules(c *plinth.Config, others ...string) (*rule.Set, *secret.Set, []*plinth.Rule, error) {
 	audits, err := all.Audits()
 	if err != nil {
 		return nil, nil, nil, err
@@ -350,7 +350,7 @@ func loadRules(c *plinth.Config) (*rule.Set, *secret.Set, []*plinth.Rule, error)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	foreign := all.EngineNames()
+	foreign := append(all.EngineNames(), others...)
 	for _, name := range append(c.Only[:len(c.Only):len(c.Only)], c.Skip...) {
 		known := secrets.Knows(name) || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return rule.Answers(r, name) })
 		if known && !set.Knows(name) {

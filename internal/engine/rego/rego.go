@@ -27,6 +27,9 @@ type Written func(name string, data []byte) ([]plinth.Value, []plinth.Problem)
 
 // Engine runs one pack over one target.
 type Engine struct {
+	// Only and Skip are ids of policies or the engine's name, as the configuration has them.
+	Only, Skip []string
+
 	pack *rego.Pack
 	form func(name string) Written // nil for a file that is no document
 
@@ -41,6 +44,18 @@ func New(pack *rego.Pack, form func(name string) Written) *Engine {
 
 // Name returns the engine's name.
 func (e *Engine) Name() string { return Name }
+
+// Names are the ids of all policies, those of constraints among the target's objects excepted.
+func (e *Engine) Names() []string {
+	var out []string
+	for _, r := range e.pack.Rules() {
+		out = append(out, r.ID)
+	}
+	for _, c := range e.pack.Constraints() {
+		out = append(out, c.Rule.ID)
+	}
+	return out
+}
 
 // Knows tells whether a policy answers to this id.
 func (e *Engine) Knows(id string) bool {
@@ -86,7 +101,12 @@ type run struct {
 
 // Check runs all policies.
 func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
-	r := &run{Engine: e, ctx: ctx, report: report, problem: problem}
+	r := &run{Engine: e, ctx: ctx, problem: problem}
+	r.report = func(f plinth.Finding) {
+		if len(rule.Chosen([]*plinth.Rule{f.Rule}, e.Only, e.Skip)) > 0 {
+			report(f)
+		}
+	}
 	r.cover.Rules = len(e.pack.Rules())
 	slices.SortFunc(e.files, func(a, b plinth.File) int { return strings.Compare(a.Path, b.Path) })
 	for _, f := range e.files {
