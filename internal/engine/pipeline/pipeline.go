@@ -43,6 +43,10 @@ func (e *Engine) Name() string { return Name }
 // Check judges the pipelines of a graph, one after the other.
 func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
 	cov := plinth.Coverage{Rules: len(e.audits)}
+	about, err := readKnown(knownFile)
+	if err != nil {
+		return cov, err
+	}
 	judges := map[string]func(*look){
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": otherFile, "circleci/Pipeline": otherFile,
@@ -56,7 +60,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 			continue
 		}
 		cov.Resources++
-		l := &look{engine: e, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
+		l := &look{engine: e, known: about, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
 		judge(l)
 		l.hand(report)
 	}
@@ -67,6 +71,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 type look struct {
 	*text
 	engine   *Engine
+	known    *known
 	resource *plinth.Resource
 	doc      plinth.Value
 	found    []plinth.Finding

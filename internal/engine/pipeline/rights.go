@@ -123,6 +123,7 @@ func (f *flow) job(j *job) {
 	around := place(j.v)
 	if uses := get(j.v, "uses"); !uses.IsNull() {
 		f.pinned(uses, around)
+		f.knows(uses, around)
 		if get(j.v, "secrets").Str() == "inherit" {
 			f.add(sight{audit: "pipeline-secrets-inherit", severity: plinth.Medium, at: f.first(uses), around: around, path: pathOf(get(j.v, "secrets"))})
 		}

@@ -52,6 +52,7 @@ func local(uses string) bool { return strings.HasPrefix(uses, "./") || strings.H
 func (f *flow) step(j *job, s *step) {
 	if s.uses != "" {
 		f.pinned(s.usesAt, s.around)
+		f.knows(s.usesAt, s.around)
 		f.used(j, s)
 		f.cached(j, s)
 	}
@@ -328,14 +329,17 @@ func (l *look) fetched(run plinth.Value, around plinth.Location) {
 }
 
 // builders are commands that run what the work tree holds.
-var builders = regexp.MustCompile(`(?:^|[\s;&|(])(?:make|npm\s+(?:install|i|ci|run|test|start|exec)|pnpm\s+\S|yarn|bun\s+\S|npx\s|pip3?\s+install\s+(?:\.|-r|-e)|python3?\s+\S+\.py|poetry\s+\S|mvn|\./mvnw|gradle|\./gradlew|cargo\s+(?:build|test|run|check|clippy)|go\s+(?:generate|test|run|build)|bundle\s|rake|composer\s+install|tox|nox|pytest|pre-commit|vale|terraform\s+(?:init|plan|apply)|tofu\s+(?:init|plan|apply)|docker\s+(?:build|compose)|dotnet\s+(?:build|test|run|restore)|msbuild|ant|sbt|tsc|eslint|jest|phpunit|phpstan|golangci-lint|checkov|trivy|mkdocs|sphinx-build|bash\s+\S+|sh\s+\S+|\./\S+|ansible-playbook|helm\s+\S|just\s|task\s|goreleaser|stylelint|prettier|rubocop|bandit|pylint|mypy|flake8|webpack|tflint|cmake|chmod\s+\+x|jekyll|hugo)(?:\s|$)`)
+var builders = regexp.MustCompile(`(?:^|[\s;&|(])(?:make|npm\s+(?:install|i|ci|run|test|start|exec)|pnpm\s+\S|yarn|bun\s+\S|npx\s|pip3?\s+install\s+(?:\.|-r|-e)|python3?\s+\S+\.py|poetry\s+\S|mvn|\./mvnw|gradle|\./gradlew|cargo\s+(?:build|test|run|check|clippy)|go\s+(?:generate|test|run|build)|bundle\s|rake|composer\s+install|tox|nox|pytest|pre-commit|vale|terraform\s+(?:init|plan|apply)|tofu\s+(?:init|plan|apply)|docker\s+(?:build|compose)|dotnet\s+(?:build|test|run|restore)|msbuild|ant|sbt|tsc|eslint|jest|phpunit|phpstan|golangci-lint|checkov|trivy|mkdocs|sphinx-build|bash\s+\S+|sh\s+\S+|\./\S+|ansible-playbook|helm\s+\S|just\s|task\s|goreleaser|stylelint|prettier|rubocop|bandit|pylint|mypy|flake8|webpack|tflint|cmake|jekyll|hugo)(?:\s|$)`)
+
+// switches are commands of git that change the work tree to another commit; fetch alone does not.
+var switches = regexp.MustCompile(`^git\s+(?:-\S+\s+\S+\s+)*(?:checkout|switch|merge|reset|pull|rebase|cherry-pick|worktree|clone)\s`)
 
 // checkedOut judges what a job does after it has checked out an outsider's commit.
 func (f *flow) checkedOut(j *job) {
 	if !f.any("pull_request_target", "workflow_run", "issue_comment", "issues", "workflow_call") || f.only("workflow_call") {
 		return
 	}
-	out := false
+	out, brought := false, false
 	for _, s := range j.steps {
 		if s.is("actions/checkout") {
 			ref := str(fold(s.with, "ref")) + str(fold(s.with, "repository"))
@@ -345,7 +349,9 @@ func (f *flow) checkedOut(j *job) {
 			continue
 		}
 		for _, c := range f.commands(s.run) {
-			if strings.HasPrefix(c.text, "gh pr checkout") || strings.HasPrefix(c.text, "git ") && (strings.Contains(c.text, "refs/pull") || strings.Contains(c.text, "head")) {
+			head := strings.Contains(c.text, "refs/pull") || strings.Contains(c.text, "pull/") || strings.Contains(c.text, "head")
+			brought = brought || head && strings.HasPrefix(c.text, "git fetch")
+			if strings.HasPrefix(c.text, "gh pr checkout") || switches.MatchString(c.text) && (head || brought) {
 				out = true
 			} else if out && builders.MatchString(c.text) {
 				f.add(sight{audit: "pipeline-untrusted-checkout", severity: plinth.High, at: f.place(c.from, c.to), around: s.around, path: under(s.run, c.text), message: strings.TrimSpace(c.text)})
