@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -77,11 +78,8 @@ func start(s Streams, dir string, f starter, force, dry bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	version := "v" + Version()
-	if strings.Contains(version, "0.0.0") { // no release has this version
-		version = "vX.Y.Z"
-	}
-	text := strings.ReplaceAll(string(data), "VERSION", version)
+	version, commit := release()
+	text := strings.NewReplacer("VERSION", version, "COMMIT", commit).Replace(string(data))
 	if dry {
 		_, err := fmt.Fprintf(s.Out, "--- %s\n%s\n", f.to, text)
 		return true, err
@@ -110,4 +108,17 @@ func start(s Streams, dir string, f starter, force, dry bool) (bool, error) {
 	}
 	_, err = fmt.Fprintf(s.Out, "wrote %s\n", f.to)
 	return true, err
+}
+
+// release is the release that this binary is of and its commit, for a workflow that pins it. A binary of no release gives places to fill in.
+func release() (version, commit string) {
+	version = "v" + Version()
+	if info, ok := debug.ReadBuildInfo(); ok && !strings.Contains(version, "0.0.0") {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return version, s.Value
+			}
+		}
+	}
+	return "vX.Y.Z", strings.Repeat("0", 40)
 }

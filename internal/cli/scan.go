@@ -40,6 +40,7 @@ type scanFlags struct {
 	wide       bool
 	timeout    time.Duration
 	staged     bool
+	since      string
 	imports    []string
 }
 
@@ -69,6 +70,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress and no summary on standard error")
 	fl.BoolVarP(&f.wide, "verbose", "v", false, "every place, every excerpt, and advice (severity info)")
 	fl.BoolVar(&f.staged, "staged", false, "look at what is staged for the next commit only, for a pre-commit hook")
+	fl.StringVar(&f.since, "changed-since", "", "a Git revision: report only what files that differ from it touch, and what calls or sets them; a branch counts from where it was left")
 	fl.StringArrayVar(&f.imports, "import", nil, importHelp)
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
@@ -236,6 +238,13 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		res.Problems = append(res.Problems, more...)
 		for _, b := range append(peers, known.own...) {
 			b.Suppress(res.Findings, run.Today)
+		}
+		if f.since != "" {
+			diff, err := changedSince(ctx, t, f.since)
+			if err != nil {
+				return nil, err
+			}
+			res.Findings = diff.keep(res.Findings)
 		}
 		add(rep, engines, res, c)
 		code := verdict.Exit(res.Findings, res.Problems, c)
