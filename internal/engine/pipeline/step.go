@@ -84,7 +84,11 @@ func (f *flow) pinned(v plinth.Value, around plinth.Location) {
 		f.add(sight{audit: "pipeline-obfuscation", severity: plinth.Low, at: f.content(v), around: around, path: pathOf(v), message: uses})
 	}
 	if !hash(ref) {
-		f.add(sight{audit: "pipeline-unpinned-uses", severity: plinth.High, at: f.content(v), around: around, path: pathOf(v), message: uses})
+		severity := plinth.High
+		if owner, _, _ := strings.Cut(strings.ToLower(name), "/"); owner == ourselves || slices.Contains(f.look.known.Verified, owner) {
+			severity = plinth.Medium
+		}
+		f.add(sight{audit: "pipeline-unpinned-uses", severity: severity, at: f.content(v), around: around, path: pathOf(v), message: uses})
 	}
 }
 
