@@ -117,7 +117,7 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 	for _, f := range listing.Files {
 		tf.Files = append(tf.Files, f.Path)
 	}
-	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: (&fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}}).Propose}
+	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: (&fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}, Document: &fix.Document{Examples: r.examples}}).Propose}
 	outs, files, err := w.Run(ctx, before, chosen)
 	if err != nil {
 		return err

@@ -14,12 +14,16 @@ import (
 type Proposer struct {
 	Terraform *Terraform
 	Workflow  *Workflow
+	Document  *Document
 }
 
 // Propose returns the candidates of a finding, or why there are none.
 func (p *Proposer) Propose(f *plinth.Finding, read func(string) ([]byte, error)) ([]Candidate, string) {
 	if f.Rule.Engine == "pipeline" {
 		return p.Workflow.Propose(f, read)
+	}
+	if name := strings.ToLower(f.At.Path); strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".template") {
+		return p.Document.Propose(f, read)
 	}
 	return p.Terraform.Propose(f, read)
 }

@@ -126,7 +126,17 @@ func attr(a *hclsyntax.Attribute, src []byte) Attr {
 }
 
 // personal are arguments whose value only the owner knows, whatever it looks like.
-var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|count_range)$`)
+var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|group|cpu|memory|storage)$`)
+
+// Personal tells whether only the owner knows the value of an argument or property, from its name in snake or camel case.
+func Personal(name string) bool {
+	return personal.MatchString(strings.ToLower(hump.ReplaceAllString(name, "${1}_${2}")))
+}
+
+var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// Word tells whether a text is a word of the provider's: ENABLED, aws:kms.
+func Word(s string) bool { return word.MatchString(s) && !strings.HasPrefix(s, "arn:") || numeric.MatchString(s) }
 
 // word is a value from a provider's list: ENABLED, aws:kms, TLSv1.2_2021, audit.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
