@@ -51,6 +51,12 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": otherFile, "circleci/Pipeline": otherFile,
 	}
+	files := map[string]*plinth.Resource{}
+	for _, r := range g.Resources() {
+		if judges[r.Type] != nil && r.Source.Kind() == plinth.String {
+			files[r.Decl.At.Path] = r
+		}
+	}
 	for _, r := range g.Resources() {
 		if err := ctx.Err(); err != nil {
 			return cov, err
@@ -60,7 +66,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 			continue
 		}
 		cov.Resources++
-		l := &look{engine: e, known: about, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
+		l := &look{engine: e, known: about, files: files, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
 		judge(l)
 		l.hand(report)
 	}
@@ -72,6 +78,7 @@ type look struct {
 	*text
 	engine   *Engine
 	known    *known
+	files    map[string]*plinth.Resource // all pipeline files of the target, by path
 	resource *plinth.Resource
 	doc      plinth.Value
 	found    []plinth.Finding
@@ -85,6 +92,7 @@ type sight struct {
 	around   plinth.Location // comments in these lines count too; may be zero
 	path     string          // tells findings of an audit apart
 	message  string
+	evidence []plinth.Step // from the source to where it does harm
 }
 
 func (l *look) add(s sight) {
@@ -94,7 +102,7 @@ func (l *look) add(s sight) {
 	}
 	f := plinth.Finding{
 		Rule: &a.graded[min(int(s.severity), len(a.graded)-1)], Resource: l.resource, Decl: l.resource.Decl, At: s.at,
-		Path: s.path, Message: a.Title, Verdict: plinth.Fail,
+		Path: s.path, Message: a.Title, Verdict: plinth.Fail, Evidence: s.evidence,
 	}
 	if s.message != "" {
 		f.Message += ": " + s.message

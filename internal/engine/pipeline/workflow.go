@@ -138,6 +138,7 @@ func workflowFile(l *look) {
 		}
 	}
 	f.expressions()
+	f.handed()
 }
 
 func actionFile(l *look) {
