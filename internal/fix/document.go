@@ -225,8 +225,8 @@ func leaves(n *yaml.Node, at []string, nesting int) []leaf {
 			}
 			below := append(slices.Clone(at), key)
 			list := leaves(n.Content[i+1], below, nesting+1)
-			if n.Content[i+1].Kind == yaml.MappingNode && len(list) > 1 && !slices.ContainsFunc(list, func(l leaf) bool { return !l.plain }) {
-				out = append(out, leaf{below, n.Content[i+1], !slices.Contains(below[len(at):], "*")})
+			if n.Content[i+1].Kind == yaml.MappingNode && len(list) > 1 && !slices.ContainsFunc(list, func(l leaf) bool { return !l.plain || slices.Contains(l.path[len(below):], "*") }) {
+				out = append(out, leaf{below, n.Content[i+1], true})
 			}
 			out = append(out, list...)
 		}

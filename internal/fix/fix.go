@@ -19,7 +19,7 @@ import (
 
 const (
 	maxCandidates = 8  // of one finding: examples rarely differ in more than three arguments
-	maxTurns      = 4  // fixes of the same bytes
+	maxTurns      = 8  // fixes of the same bytes
 	maxLooks      = 60 // rounds of one turn
 )
 
