@@ -229,7 +229,7 @@ func (r *run) cluster(all []*plinth.Resource) {
 		}
 		return faults
 	})
-	for _, f := range faults {
+	for _, f := range slices.Concat(faults, pack.Notes()) {
 		r.problem(f)
 	}
 	limits := pack.Constraints()

@@ -31,6 +31,7 @@ type Pack struct {
 	rules     []*judge
 	templates []*Template
 	limits    []*Constraint
+	notes     []plinth.Problem
 }
 
 // judge is one rule that judges.
@@ -70,6 +71,12 @@ func Load(dirs, data []string, v Version) (*Pack, error) {
 			faults = append(faults, p.manifest(f)...)
 		}
 	}
+	faults = slices.DeleteFunc(faults, func(f plinth.Problem) bool {
+		if f.Kind == plinth.Unsupported {
+			p.notes = append(p.notes, f)
+		}
+		return f.Kind == plinth.Unsupported
+	})
 	tree, more := dataFrom(data)
 	faults = append(faults, more...)
 	if len(faults) == 0 {
@@ -78,16 +85,8 @@ func Load(dirs, data []string, v Version) (*Pack, error) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	for _, c := range p.limits {
-		if p.template(c.Kind) == nil && len(p.templates) > 0 {
-			faults = append(faults, plinth.Problem{Kind: plinth.Broken, At: c.At, Text: fmt.Sprintf("no constraint template makes the kind %s", c.Kind)})
-		}
-	}
-	if len(faults) > 0 {
-		return nil, faults
-	}
 	p.rules = judges(modules)
-	if len(p.rules) == 0 && len(p.templates) == 0 && len(p.limits) == 0 {
+	if len(p.rules)+len(p.templates)+len(p.limits)+len(p.notes) == 0 {
 		return nil, fmt.Errorf("%s: no policy (a rule deny, warn or violation in package %s or %s, or a Gatekeeper template or constraint)", strings.Join(dirs, ", "), Documents, Resources)
 	}
 	return p, nil
@@ -235,6 +234,17 @@ func custom(to *plinth.Rule, c map[string]any, own bool) {
 	if w := text("cwe"); w != "" {
 		to.CWE = []string{w}
 	}
+}
+
+// Notes are what of the policies is not run: templates without Rego, constraints without a template.
+func (p *Pack) Notes() []plinth.Problem {
+	out := slices.Clone(p.notes)
+	for _, c := range p.limits {
+		if p.template(c.Kind) == nil {
+			out = append(out, plinth.Problem{Kind: plinth.Unsupported, At: c.At, Text: fmt.Sprintf("constraint %s/%s is not run: no template with Rego makes its kind", c.Kind, c.Name)})
+		}
+	}
+	return out
 }
 
 // Rules are the rules that judge documents and resources, by id.

@@ -109,7 +109,7 @@ func (w writing) expression(e hclsyntax.Expression, depth int) plinth.Value {
 				if k, diags := item.KeyExpr.Value(nil); !diags.HasErrors() && k.Type() == cty.String && k.IsKnown() && !k.IsNull() {
 					key = k.AsString()
 				} else {
-					key = w.text(item.KeyExpr)
+					key = w.text(bare(item.KeyExpr))
 				}
 			}
 			fields = append(fields, plinth.Field{Key: key, Value: w.expression(item.ValueExpr, depth+1)})
@@ -122,6 +122,17 @@ func (w writing) expression(e hclsyntax.Expression, depth int) plinth.Value {
 		}
 	}
 	return plinth.StringOf(w.text(e))
+}
+
+// bare is an expression, or the key of an entry, without the parentheses around it.
+func bare(e hclsyntax.Expression) hclsyntax.Expression {
+	if k, ok := e.(*hclsyntax.ObjectConsKeyExpr); ok {
+		e = k.Wrapped
+	}
+	for p, ok := e.(*hclsyntax.ParenthesesExpr); ok; p, ok = e.(*hclsyntax.ParenthesesExpr) {
+		e = p.Expression
+	}
+	return e
 }
 
 // template is the text of a template with the holes as they are written.
