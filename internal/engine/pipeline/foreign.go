@@ -47,9 +47,22 @@ var gitlabTainted = regexp.MustCompile(`\$\[\[\s*inputs\.[^\]]*\]\]|\beval\b.*\$
 
 func gitlabFile(l *look) {
 	l.debug(get(l.doc, "variables"))
+	l.includes(get(l.doc, "include"))
+	for _, x := range []plinth.Value{l.doc, get(l.doc, "default")} {
+		l.image(get(x, "image"))
+		for _, service := range entries(get(x, "services")) {
+			l.image(service)
+		}
+	}
 	scripts := []string{"script", "before_script", "after_script"}
 	for _, j := range l.doc.Fields() {
 		l.debug(get(j.Value, "variables"))
+		if j.Key != "default" && j.Key != "image" && j.Key != "services" {
+			l.image(get(j.Value, "image"))
+			for _, service := range entries(get(j.Value, "services")) {
+				l.image(service)
+			}
+		}
 		for _, name := range scripts {
 			list := get(j.Value, name)
 			if slices.Contains(scripts, j.Key) {

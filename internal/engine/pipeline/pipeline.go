@@ -49,7 +49,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	}
 	judges := map[string]func(*look){
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
-		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": otherFile, "circleci/Pipeline": otherFile,
+		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
 	}
 	files := map[string]*plinth.Resource{}
 	for _, r := range g.Resources() {

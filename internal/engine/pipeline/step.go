@@ -54,6 +54,7 @@ func (f *flow) step(j *job, s *step) {
 		f.pinned(s.usesAt, s.around)
 		f.knows(s.usesAt, s.around)
 		f.used(j, s)
+		f.keys(s)
 		f.cached(j, s)
 	}
 	f.insecure(s.environment, s.around)

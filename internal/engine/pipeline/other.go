@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// image judges an image that a job of another service than GitHub runs in: a text, or a map with its name. What a variable names is
+// not known.
+func (l *look) image(v plinth.Value) {
+	for _, key := range []string{"name", "image"} {
+		if v.Kind() == plinth.Map {
+			v = get(v, key)
+		}
+	}
+	name := strings.TrimSpace(v.Str())
+	if v.Kind() != plinth.String || name == "" || strings.ContainsAny(name, "$<") {
+		return
+	}
+	if !strings.Contains(name, "@sha256:") {
+		severity := plinth.Medium
+		if last := name[strings.LastIndexByte(name, '/')+1:]; !strings.Contains(last, ":") || strings.HasSuffix(last, ":latest") {
+			severity = plinth.High
+		}
+		l.add(sight{audit: "pipeline-unpinned-images", severity: severity, at: l.first(v), path: pathOf(v), message: name})
+	}
+	l.nested(v)
+}
+
+// nested judges an image that runs a Docker daemon of its own, which needs a privileged runner.
+func (l *look) nested(v plinth.Value) {
+	name, _, _ := strings.Cut(strings.TrimSpace(v.Str()), "@")
+	repository, tag, _ := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	if repository == "docker" && (tag == "dind" || strings.HasSuffix(tag, "-dind")) {
+		l.add(sight{audit: "pipeline-docker-in-docker", severity: plinth.Medium, at: l.first(v), path: pathOf(v), message: v.Str()})
+	}
+}
+
+// entries are the elements of a list, or the value alone where it is none.
+func entries(v plinth.Value) []plinth.Value {
+	switch v.Kind() {
+	case plinth.List:
+		return v.List()
+	case plinth.String, plinth.Map:
+		return []plinth.Value{v}
+	}
+	return nil
+}
+
+// branches are names of refs that move with every commit.
+var branches = []string{"", "main", "master", "develop", "trunk", "head", "HEAD"}
+
+// includes judges what a GitLab pipeline takes from elsewhere: https://docs.gitlab.com/ci/yaml/#include.
+func (l *look) includes(v plinth.Value) {
+	for _, x := range entries(v) {
+		put := func(at plinth.Value, severity plinth.Severity, message string) {
+			l.add(sight{audit: "pipeline-unpinned-include", severity: severity, at: l.first(at), path: pathOf(at), message: message})
+		}
+		remote, component, project := get(x, "remote"), get(x, "component"), get(x, "project")
+		if x.Kind() == plinth.String && (strings.HasPrefix(x.Str(), "https://") || strings.HasPrefix(x.Str(), "http://")) {
+			remote = x
+		}
+		switch {
+		case remote.Kind() == plinth.String && get(x, "integrity").IsNull():
+			put(remote, plinth.High, remote.Str())
+		case component.Kind() == plinth.String:
+			if _, version, _ := strings.Cut(component.Str(), "@"); version == "~latest" || slices.Contains(branches, version) {
+				put(component, plinth.Medium, component.Str())
+			}
+		case project.Kind() == plinth.String:
+			if ref := get(x, "ref"); slices.Contains(branches, ref.Str()) {
+				put(project, plinth.Medium, strings.TrimSuffix(project.Str()+"@"+ref.Str(), "@"))
+			}
+		}
+	}
+}
+
+// circleFile judges a configuration of CircleCI: https://circleci.com/docs/configuration-reference.
+func circleFile(l *look) {
+	otherFile(l)
+	for _, o := range get(l.doc, "orbs").Fields() {
+		orb := o.Value
+		_, version, _ := strings.Cut(orb.Str(), "@")
+		if orb.Kind() != plinth.String || strings.Contains(version, "<<") {
+			continue
+		}
+		switch {
+		case version == "volatile" || version == "" || strings.HasPrefix(version, "dev:"):
+			l.add(sight{audit: "pipeline-unpinned-orb", severity: plinth.High, at: l.first(orb), path: pathOf(orb), message: orb.Str()})
+		case strings.Count(version, ".") < 2:
+			l.add(sight{audit: "pipeline-unpinned-orb", severity: plinth.Medium, at: l.first(orb), path: pathOf(orb), message: orb.Str()})
+		}
+	}
+	for _, group := range []string{"jobs", "executors"} {
+		for _, j := range get(l.doc, group).Fields() {
+			for _, d := range get(j.Value, "docker").List() {
+				l.image(get(d, "image"))
+			}
+		}
+	}
+}
+
+// bitbucketFile judges the pipelines of Bitbucket.
+func bitbucketFile(l *look) {
+	otherFile(l)
+	l.image(get(l.doc, "image"))
+	for _, s := range get(l.doc, "definitions", "services").Fields() {
+		l.image(get(s.Value, "image"))
+	}
+}
+
+// keyInputs are inputs of actions that take a long-lived key of a cloud, where the same action takes a token of the job.
+var keyInputs = map[string]string{
+	"aws-actions/configure-aws-credentials": "aws-access-key-id", "google-github-actions/auth": "credentials_json", "azure/login": "creds",
+}
+
+// keys judges a step that signs in to a cloud with a stored key.
+func (f *flow) keys(s *step) {
+	input := keyInputs[strings.ToLower(s.uses)]
+	if input == "" {
+		return
+	}
+	if v := fold(s.with, input); strings.Contains(v.Str(), "secrets.") {
+		f.add(sight{audit: "pipeline-cloud-key", severity: plinth.Medium, at: f.first(v), around: s.around, path: pathOf(v), message: strings.TrimSpace(s.usesAt.Str())})
+	}
+}
