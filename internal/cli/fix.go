@@ -115,9 +115,12 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 	}
 	tf := &fix.Terraform{Examples: r.examples}
 	for _, f := range listing.Files {
-		tf.Files = append(tf.Files, f.Path)
+		if r.tree.Only(f.Path) {
+			tf.Files = append(tf.Files, f.Path)
+		}
 	}
-	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: (&fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}, Document: &fix.Document{Examples: r.examples}}).Propose}
+	proposer := &fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}, Document: &fix.Document{Examples: r.examples}}
+	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: r.inside(proposer.Propose)}
 	outs, files, err := w.Run(ctx, before, chosen)
 	if err != nil {
 		return err
@@ -141,6 +144,24 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 	}
 	return fixExit(before, outs, r.conf)
 }
+
+// inside leaves out what would change a file outside of the target: a neighbour of the one file that was named.
+func (r *fixRun) inside(propose proposing) proposing {
+	return func(f *plinth.Finding, read func(string) ([]byte, error)) ([]fix.Candidate, string) {
+		list, why := propose(f, read)
+		n := len(list)
+		list = slices.DeleteFunc(list, func(c fix.Candidate) bool {
+			return slices.ContainsFunc(c.Edits, func(e fix.Edit) bool { return !r.tree.Only(e.Path) })
+		})
+		if len(list) == 0 && n > 0 {
+			why = "the change belongs into a file outside of the target"
+		}
+		return list, why
+	}
+}
+
+// proposing is what returns the candidates of a finding.
+type proposing = func(f *plinth.Finding, read func(string) ([]byte, error)) ([]fix.Candidate, string)
 
 // fixExit is the exit code of a run.
 func fixExit(before fix.State, outs []fix.Outcome, c *plinth.Config) error {

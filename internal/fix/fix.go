@@ -237,7 +237,7 @@ func (p *proof) takeBack(s State) bool {
 	}
 	for _, t := range p.trials {
 		if t.placed && left[t.out.Finding.Key] {
-			drop(t, "the finding is still there after every change that its rule's examples suggest")
+			drop(t, "no change that its rule suggests does away with it: "+t.out.Finding.Rule.Fix)
 		}
 	}
 	if again {

@@ -288,7 +288,7 @@ func (e *editing) edit(s setting) ([]Edit, string) {
 		if len(b.Inside(s.name)) > 0 {
 			return nil, ""
 		}
-		return e.insert(b, s.name+" = "+s.text+"\n"), note(s)
+		return e.insert(b, s.name+e.gap(b, s.name)+"= "+s.text+"\n"), note(s)
 	case a.Text == s.text:
 		return nil, ""
 	case len(a.Refs) > 0:
@@ -306,6 +306,19 @@ func repeats(there []*splice.Block, text string) bool {
 		}
 	}
 	return true
+}
+
+// gap is the space before the equals sign: that of the argument in the line before the closing brace, as terraform fmt has it.
+func (e *editing) gap(b *splice.Block, name string) string {
+	if len(b.Attrs) == 0 {
+		return " "
+	}
+	last := b.Attrs[len(b.Attrs)-1]
+	if strings.Contains(string(e.src[last.Start:last.End]), "\n") || strings.Count(string(e.src[last.End:b.Close]), "\n") != 1 {
+		return " "
+	}
+	sign := strings.IndexByte(string(e.src[last.Start:last.From]), '=')
+	return strings.Repeat(" ", max(1, sign-len(name)))
 }
 
 // replacing are words of arguments that cannot be changed in place: Terraform makes the resource anew.
