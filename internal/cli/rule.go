@@ -282,12 +282,13 @@ func findRule(set *rule.Set, name string) (*rule.Rule, error) {
 func ruleTest(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use: "test [DIR…]", Short: "Run the examples of rules",
-		Long: "Run the examples of the rules in the folders, or of all rules of Plinth: every bad one must fail its rule, every good one must not,\nand none may be unknown. Exit code 1 when an example is wrong.\n\nIn folders with Rego or Gatekeeper's suites (kind Suite) their tests run instead: rules test_… of all Rego together, and every case of a suite.",
+		Long: "Run the examples of the rules in the folders, or of all rules of Plinth: every bad one must fail its rule, every good one must not,\nand none may be unknown. Exit code 1 when an example is wrong.\n\nTests of policies run as well: the rules test_… of all Rego below the folders together (*_test.rego), and every case of Gatekeeper's suites (kind Suite).",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if found, err := testPolicies(cmd.Context(), s, args); found || err != nil {
-				return err
-			}
+			found, wrong := testPolicies(cmd.Context(), s, args)
 			set, err := testSet(args)
+			if found && (err != nil || set.Len() == 0 || wrong != nil && wrong != error(exit(verdict.GateFailed))) { // its YAML is Gatekeeper's
+				return wrong
+			}
 			if err != nil {
 				return err
 			}
@@ -295,7 +296,10 @@ func ruleTest(s Streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return testRules(cmd.Context(), s, set, list, args)
+			if err := testRules(cmd.Context(), s, set, list, args); err != nil {
+				return err
+			}
+			return wrong
 		},
 	}
 }

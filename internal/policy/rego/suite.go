@@ -37,10 +37,7 @@ func Test(ctx context.Context, dirs []string, v Version) (out Outcome, found boo
 			unit = unit || strings.HasSuffix(f.path, "_test.rego")
 		}
 	}
-	if len(modules)+len(faults) > 0 {
-		found = true
-	}
-	if unit || len(faults) > 0 {
+	if found = unit || len(faults) > 0; found {
 		if len(faults) > 0 {
 			return out, true, faults
 		}
