@@ -77,6 +77,9 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 					continue
 				}
 				list := leaves(n, nil, 0)
+				if form == "kubernetes" {
+					moved(list, podAt(kindOf(n)), podAt(kind))
+				}
 				if !ex.Bad {
 					good = append(good, list)
 					continue
@@ -94,13 +97,13 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 			if !l.plain || common[l.key()] {
 				continue
 			}
-			c := Candidate{Summary: "set " + l.key(), Named: l.path[len(l.path)-1], Edits: change(p, target, l.path, l.value)}
+			c := Candidate{Summary: "set " + l.key(), Named: l.path[len(l.path)-1], Note: runtimeNote(l.path), Edits: change(p, target, l.path, l.value)}
 			if len(c.Edits) > 0 {
 				out = append(out, c)
 				if l.value.Kind == yaml.MappingNode {
 					continue
 				}
-				all.Summary = joined(all.Summary, c.Summary)
+				all.Summary, all.Note = joined(all.Summary, c.Summary), joined(all.Note, c.Note)
 				all.Edits = append(all.Edits, c.Edits...)
 			}
 		}
@@ -109,6 +112,38 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 		}
 	}
 	return out
+}
+
+// felt are properties that a program feels while it runs.
+var felt = []string{"readOnlyRootFilesystem", "runAsNonRoot", "capabilities", "privileged", "hostNetwork", "hostPID", "hostIPC", "automountServiceAccountToken"}
+
+func runtimeNote(path []string) string {
+	for _, p := range path {
+		if slices.Contains(felt, p) {
+			return "the program has to get along with " + p + ": try it first"
+		}
+	}
+	return ""
+}
+
+// podAt is where an object of a kind holds the spec of its pods.
+func podAt(kind string) []string {
+	switch kind {
+	case "Pod":
+		return []string{"spec"}
+	case "CronJob":
+		return []string{"spec", "jobTemplate", "spec", "template", "spec"}
+	}
+	return []string{"spec", "template", "spec"}
+}
+
+// moved puts what is said of pods to where another kind says it.
+func moved(list []leaf, from, to []string) {
+	for i, l := range list {
+		if len(l.path) > len(from) && slices.Equal(l.path[:len(from)], from) {
+			list[i].path = slices.Concat(to, l.path[len(from):])
+		}
+	}
 }
 
 // sameParent tells whether two edits would make the same key.

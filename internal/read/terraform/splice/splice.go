@@ -136,7 +136,9 @@ func Personal(name string) bool {
 var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // Word tells whether a text is a word of the provider's: ENABLED, aws:kms.
-func Word(s string) bool { return word.MatchString(s) && !strings.HasPrefix(s, "arn:") || numeric.MatchString(s) }
+func Word(s string) bool {
+	return word.MatchString(s) && !strings.HasPrefix(s, "arn:") || numeric.MatchString(s)
+}
 
 // word is a value from a provider's list: ENABLED, aws:kms, TLSv1.2_2021, audit.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
