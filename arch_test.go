@@ -54,6 +54,7 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/iam/google", "internal/graph", "estates are made of resources"},
 	{"internal/iam/azure", "internal/graph", "estates are made of resources"},
 	{"internal/engine/attack", "internal/engine/attack/google", "a part of the engine"},
+	{"internal/engine/secret", "internal/engine/secret/verify", "a part of the engine"},
 	{"internal/engine/attack", "internal/engine/attack/azure", "a part of the engine"},
 	{"internal/iam/account", "internal/iam", "policies of principals and resources"},
 	{"internal/iam/account", "internal/graph", "accounts are made of resources"},

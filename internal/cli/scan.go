@@ -42,6 +42,7 @@ type scanFlags struct {
 	staged     bool
 	since      string
 	imports    []string
+	verify     bool
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -72,6 +73,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.BoolVar(&f.staged, "staged", false, "look at what is staged for the next commit only, for a pre-commit hook")
 	fl.StringVar(&f.since, "changed-since", "", "a Git revision: report only what files that differ from it touch, and what calls or sets them; a branch counts from where it was left")
 	fl.StringArrayVar(&f.imports, "import", nil, importHelp)
+	fl.BoolVar(&f.verify, "verify", false, "ask the providers of secrets whether they are live, with calls that change nothing: the secrets go over the network to their providers")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd
@@ -192,10 +194,14 @@ func openTargets(ctx context.Context, s Streams, f *scanFlags, args []string) ([
 func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, error), f *scanFlags, targets []*tree.Tree, d *downloads, p *progress) (*report.Report, error) {
 	rep := &report.Report{Version: Version(), Source: sources(targets, d)}
 	engines := map[string]report.Engine{}
+	asker := newAsker(d.s, f)
 	for i, t := range targets {
 		c, err := conf(t.Dir())
 		if err != nil {
 			return nil, fault{err}
+		}
+		if f.verify && c.Offline {
+			return nil, faultf("--verify asks providers over the network, and --offline forbids that")
 		}
 		policies, names, err := all.Policies(c)
 		if err != nil {
@@ -211,6 +217,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		}
 		list := all.Engines(set, audits, secrets, c)
 		list = append(list, policies...)
+		verifyWith(asker, list)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
 		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }

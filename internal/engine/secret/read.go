@@ -11,6 +11,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/engine/secret/verify"
 	"github.com/plinthsec/plinth/internal/value"
 )
 
@@ -21,7 +22,7 @@ var (
 )
 
 var (
-	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "examples"}
+	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "verify", "examples"}
 	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "follow", "needs", "paths"}
 	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "mixed", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
@@ -84,6 +85,9 @@ func (r *reading) rule(data string, h heading) (*Rule, []plinth.Problem) {
 	}
 	if c, ok := r.props.Get("check"); ok {
 		r.check(rule, c)
+	}
+	if v, ok := r.props.Get("verify"); ok {
+		rule.recipe = verify.Read(v, r.fault)
 	}
 	faint := rule.Rule
 	faint.Severity = min(faint.Severity, plinth.Info)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/secret/verify"
 )
 
 const (
@@ -68,6 +69,8 @@ type Rule struct {
 	weaker  *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
 	faint   *plinth.Rule // the same with the severity of what looks like a placeholder
 
+	recipe *verify.Recipe // how to ask whether a secret is live; nil: nobody can
+
 	pathExpr *regexp.Regexp // of a gitleaks rule; nil: every path
 	allows   []allowance
 	required []partner
@@ -97,6 +100,9 @@ func (r *Rule) Examples() (found, clean []Example, problems []plinth.Problem) {
 	}
 	return r.examples()
 }
+
+// Recipe is how to ask whether a secret that the rule finds is live, nil where nobody can be asked.
+func (r *Rule) Recipe() *verify.Recipe { return r.recipe }
 
 // specific orders rules that find the same secret: the highest tells most.
 func (r *Rule) specific() int {

@@ -3,6 +3,7 @@
 // A text goes through four stages: one automaton for the keywords of all rules, a check of the bytes around a keyword, a regular
 // expression on a small window where the rule has one, and conditions on the secret itself. docs/adding-a-secret-rule.md
 // describes the rules. No secret leaves this package: findings show four characters at each end and a keyed hash.
+// The one exception is what the user asks for: an Asker asks the provider of a secret about it.
 package secret
 
 import (
@@ -17,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/secret/verify"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/tree"
 )
@@ -42,6 +44,8 @@ type Engine struct {
 	Plain bool
 	// Known are places that are not told again; nil: none.
 	Known *Ignore
+	// Verify asks providers whether what was found is live; nil: nobody is asked, and no secret is kept.
+	Verify *verify.Asker
 
 	rules    *Set
 	searches sync.Pool
@@ -61,6 +65,7 @@ type sighting struct {
 	at     plinth.Location
 	silent *plinth.Suppression
 	allows []allowance
+	ask    *verify.Question // nil: nobody is asked about it
 
 	history              bool   // the place is in a history
 	member               string // the path inside an archive, with the separator before it; "" for none
@@ -176,6 +181,9 @@ func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting
 		s.also = append(s.also, &r.Rule)
 	}
 	s.allows = m.rule.allows
+	if e.Verify != nil && m.rule.recipe != nil && !m.hollow && !m.weak {
+		s.ask = &verify.Question{Recipe: m.rule.recipe, Secret: slices.Clone(m.value)}
+	}
 	switch {
 	case m.permit != nil:
 		s.silent = m.permit.suppression()
@@ -224,12 +232,15 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 		}
 	}
 	slices.SortFunc(seen, compare)
+	outcomes := e.outcomes(ctx, seen)
 	used := map[string]bool{}
 	for secret := range alike(seen, joined) {
 		used[secret[0].rule.ID] = true
 		var findings []plinth.Finding
 		for places := range alike(secret, same) {
-			findings = append(findings, finding(places))
+			f := finding(places)
+			judge(&f, outcomes[secret[0].named()])
+			findings = append(findings, f)
 		}
 		for i := range findings {
 			report(elsewhere(findings, i))
