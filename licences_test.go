@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write docs/third-party.md anew")
 
 // TestThirdPartyLicences holds docs/third-party.md against the modules that the binary holds.
 func TestThirdPartyLicences(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}", "./cmd/plinth").Output()
+	out, err := exec.Command("go", "list", "-tags=rego", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Version}}\t{{.Dir}}{{end}}{{end}}", "./cmd/plinth").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

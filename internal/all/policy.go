@@ -1,4 +1,4 @@
-//go:build !norego
+//go:build rego
 
 package all
 
@@ -13,6 +13,9 @@ import (
 	"github.com/plinthsec/plinth/internal/read/terraform"
 	"github.com/plinthsec/plinth/internal/scan"
 )
+
+// WithPolicies tells whether this binary runs Rego.
+const WithPolicies = true
 
 // Policies returns the engine that runs the policies of the configuration, nothing where there are none or nobody asks for them. The
 // error is policy.Faults where something is wrong with them. Names are the ids of the policies.

@@ -1,16 +1,22 @@
-//go:build norego
+//go:build !rego
 
 package all
 
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/scan"
 )
 
-var errLeftOut = errors.New("this binary was built without Rego (tag norego)")
+// WithPolicies tells whether this binary runs Rego.
+const WithPolicies = false
+
+var errLeftOut = errors.New("this binary was built without Rego; releases have it, and go build -tags rego")
 
 // Policies refuses policies.
 func Policies(c *plinth.Config) ([]scan.Engine, []string, error) {
@@ -20,7 +26,18 @@ func Policies(c *plinth.Config) ([]scan.Engine, []string, error) {
 	return nil, nil, errLeftOut
 }
 
-// TestPolicies finds no tests of policies: nobody could run them.
-func TestPolicies(context.Context, []string) (PolicyOutcome, bool, error) {
-	return PolicyOutcome{}, false, nil
+// TestPolicies refuses folders with tests of policies.
+func TestPolicies(_ context.Context, dirs []string) (out PolicyOutcome, found bool, err error) {
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && (strings.HasSuffix(d.Name(), "_test.rego") || d.Name() == "suite.yaml") {
+				return errLeftOut
+			}
+			return err
+		})
+		if err != nil {
+			return out, errors.Is(err, errLeftOut), err
+		}
+	}
+	return out, false, nil
 }

@@ -35,7 +35,13 @@ resource "aws_sqs_queue_policy" "q" {
 		}
 	}
 	for _, engine := range all.EngineNames() {
-		out := run(t, 0, "scan", dir, "-q", "--fail-on", "none", "--only", engine, "--policy", filepath.Join(dir, "policies"), "-o", "json")
+		policies := []string{"--policy", filepath.Join(dir, "policies")}
+		if !all.WithPolicies {
+			if policies = nil; engine == "rego" {
+				continue // go test -tags rego
+			}
+		}
+		out := run(t, 0, append([]string{"scan", dir, "-q", "--fail-on", "none", "--only", engine, "-o", "json"}, policies...)...)
 		if engine == "attack" {
 			if !strings.Contains(out, `"from": "internet"`) || !strings.Contains(out, `"seen":`) || strings.Contains(out, `"read": 0`) {
 				t.Errorf("attack draws nothing: %.300s", out)

@@ -127,7 +127,7 @@ func (r *release) platform(ctx context.Context, p string) error {
 	}
 	path := filepath.Join(r.src, "..", goos+"_"+arch, binary)
 	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + arch, "GOFLAGS=", "GOWORK=off"}
-	if _, err := command(ctx, r.src, env, "go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", path, "./cmd/plinth"); err != nil {
+	if _, err := command(ctx, r.src, env, "go", "build", "-trimpath", "-tags=rego", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", path, "./cmd/plinth"); err != nil {
 		return err
 	}
 	data, err := os.ReadFile(path)
