@@ -22,7 +22,7 @@ func (f *flow) triggers() {
 	}
 	for _, e := range []string{"pull_request_target", "workflow_run"} {
 		if f.any(e) && !harmless {
-			f.add(sight{audit: "pipeline-dangerous-triggers", severity: plinth.High, at: f.first(on), around: place(on), path: "on." + e, message: e})
+			f.add(sight{audit: "pipeline-dangerous-triggers", severity: plinth.High, at: f.event(on, e), around: place(on), path: "on." + e, message: e})
 		}
 	}
 	if f.any(outsiders...) && get(f.doc, "permissions").IsNull() && slices.ContainsFunc(f.jobs, func(j *job) bool { _, has := j.v.Get("permissions"); return !has }) {
@@ -315,4 +315,17 @@ func excluded(list plinth.Value, key string, v plinth.Value) bool {
 	return slices.ContainsFunc(list.List(), func(x plinth.Value) bool {
 		return x.Len() == 1 && str(v) != "" && str(fold(x, key)) == str(v)
 	})
+}
+
+// event is where an event stands among those that run the workflow.
+func (f *flow) event(on plinth.Value, name string) plinth.Location {
+	for _, v := range on.List() {
+		if v.Str() == name && v.Origin() != nil {
+			return f.first(v)
+		}
+	}
+	if v, ok := on.Get(name); ok && v.Origin() != nil {
+		return f.first(v)
+	}
+	return f.first(on)
 }
