@@ -38,6 +38,7 @@ var arrows = []struct{ from, to, why string }{
 	{"internal/read/terraform", "internal/read/terraform/expr", "expressions of the language"},
 	{"internal/read/terraform", "internal/read/terraform/function", "functions of the language"},
 	{"internal/read/terraform/expr", "internal/read/terraform/function", "an expression calls functions"},
+	{"internal/read/kubernetes", "internal/read/kubernetes/helm", "charts become manifests"},
 	{"internal/read/plan", "internal/read/terraform/function", "conversions of a plan's values"},
 	{"internal/engine/attack", "internal/engine/attack/aws", "a part of the engine"},
 	{"internal/engine/attack", "internal/engine/attack/bind", "a part of the engine"},
@@ -71,6 +72,7 @@ var owners = map[string]string{
 	"github.com/moby/buildkit":            "internal/read/dockerfile",
 	"mvdan.cc/sh":                         "internal/read/dockerfile",
 	"github.com/spf13/cobra":              "internal/cli",
+	"github.com/Masterminds/sprig":        "internal/read/kubernetes/helm",
 	"modernc.org/sqlite":                  "internal/graph/snapshot",
 	"github.com/hashicorp/terraform-json": "internal/read/plan",
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/tree"
 )
 
 const maxOrphan = 4 << 20 // bytes: larger JSON and YAML that no reader knows is data, no configuration
@@ -16,6 +17,32 @@ var loose = []string{"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".
 
 // templated are marks of files that become JSON or YAML only when something fills them in.
 var templated = [][]byte{[]byte("{{"), []byte("{%"), []byte("${"), []byte("%{"), []byte("<%"), []byte("#{")}
+
+// charts are the folders of Helm charts, whose templates are read with them and not by themselves.
+type charts map[string]bool
+
+func chartsOf(files []tree.Entry) charts {
+	out := charts{}
+	for _, f := range files {
+		if path.Base(f.Path) == "Chart.yaml" {
+			out[path.Dir(f.Path)] = true
+		}
+	}
+	return out
+}
+
+// template tells whether a file is a template of a chart.
+func (c charts) template(name string) bool {
+	if len(c) == 0 {
+		return false
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if path.Base(dir) == "templates" && c[path.Dir(dir)] {
+			return true
+		}
+	}
+	return false
+}
 
 // orphan looks at a JSON or YAML file that no reader wanted. When it does not parse nobody can tell what it was, so it is a
 // problem; a template is listed as unsupported.

@@ -197,6 +197,7 @@ type job struct {
 func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) ([]job, error) {
 	data := make([][]byte, len(list.Files))
 	want := make([][]bool, len(list.Files))
+	charts := chartsOf(list.Files)
 	engines := r.fileEngines()
 	buffers := sync.Pool{New: func() any { return new([]byte) }}
 	g, ctx := errgroup.WithContext(ctx)
@@ -223,7 +224,8 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 			if !f.Other {
 				want[i] = r.wants(c, f.Path, b)
 			}
-			if want[i] != nil && verdict.Mentions(b) {
+			template := charts.template(f.Path)
+			if (want[i] != nil || template) && verdict.Mentions(b) {
 				c.comments(f.Path)
 			}
 			if t.Only(f.Path) {
@@ -232,7 +234,7 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 			switch {
 			case want[i] != nil:
 				data[i] = b
-			case !f.Other && len(r.Readers) > 0:
+			case !f.Other && !template && len(r.Readers) > 0:
 				r.guard(c, plinth.Location{Path: f.Path}, "check", func() { orphan(f.Path, b, c.Problem) })
 			}
 			r.tell("reading", i+1, len(list.Files))

@@ -1,8 +1,8 @@
 // Package kubernetes reads Kubernetes manifests, YAML streams and JSON, into one resource for each object.
 //
 // A resource's Type is GROUP/Kind without a version (apps/Deployment; core for the group without a name), its Props are the
-// whole object as written; what a Secret holds is sensitive. Objects whose group has changed its name have the type of the present one. Helm charts are not
-// rendered: what their templates leave open is unknown, and a template that is no YAML is a problem of kind unsupported.
+// whole object as written; what a Secret holds is sensitive. Objects whose group has changed its name have the type of the present one. Helm charts are
+// rendered with the values that they bring; what does not render is a problem of kind unsupported.
 package kubernetes
 
 import (
@@ -31,11 +31,17 @@ func (reader) Name() string { return "kubernetes" }
 // same object (overlays) have one ID.
 func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
 	r := &reading{project: p, to: to, parser: &document.Parser{Elements: "items"}, charts: map[string]string{}, cluster: map[string]bool{}}
+	charts, err := r.renderCharts(ctx)
+	if err != nil {
+		return err
+	}
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r.file(f)
+		if !ofChart(f.Path, charts) {
+			r.file(f)
+		}
 	}
 	for _, o := range r.objects {
 		r.emit(o)
@@ -63,17 +69,14 @@ type reading struct {
 
 func (r *reading) file(f plinth.File) {
 	braces := strings.Contains(string(f.Data), "{{") || strings.Contains(string(f.Data), "{%")
-	chart, rendered := "", false
+	chart := ""
 	if braces {
-		chart, rendered = r.chartOf(f.Path)
+		chart = r.chartOf(f.Path)
 	}
 	before, found := len(r.objects), false
 	var faults []plinth.Problem
 	problems := r.parser.Parse(f.Path, f.Data, func(d document.Document) {
 		found = true
-		if rendered {
-			d.Value = unrendered(d.Value)
-		}
 		faults = append(faults, r.document(d, plinth.Value{}, 0)...)
 	})
 	switch {
@@ -81,7 +84,7 @@ func (r *reading) file(f plinth.File) {
 		r.objects = r.objects[:before]
 		r.to.Problem(plinth.Problem{
 			Kind: plinth.Unsupported, At: plinth.Location{Path: f.Path},
-			Text: "template of the Helm chart " + chart + ", which is not rendered",
+			Text: "a file of the Helm chart " + chart + " that is no YAML before something fills it in",
 		})
 		return
 	case braces:
@@ -168,12 +171,9 @@ func (r *reading) document(d document.Document, list plinth.Value, depth int) []
 	return nil
 }
 
-// text returns the string (or number) at a key; a template that is not rendered counts as its own text.
+// text returns the string (or number) at a key.
 func text(v plinth.Value, key string) string {
 	e, _ := v.Get(key)
-	if why := e.Why(); len(why) == 1 && strings.HasPrefix(why[0], "{{") {
-		return why[0]
-	}
 	if e.Kind() == plinth.Number {
 		return plinth.FormatNumber(e.Num())
 	}
@@ -240,18 +240,14 @@ func hidden(kind string, v plinth.Value) plinth.Value {
 	return plinth.MapOf(fields).WithOrigin(v.Origin())
 }
 
-// chartOf returns the name of the Helm chart that the file belongs to, "" where it belongs to none, and whether the chart renders
-// it: whether it stands below templates.
-func (r *reading) chartOf(name string) (chart string, rendered bool) {
+// chartOf returns the name of the Helm chart that the file belongs to, "" where it belongs to none.
+func (r *reading) chartOf(name string) string {
 	for dir := path.Dir(name); ; dir = path.Dir(dir) {
 		if _, ok := r.charts[dir]; !ok {
 			r.charts[dir] = r.chart(dir)
 		}
-		if chart := r.charts[dir]; chart != "" {
-			return chart, strings.HasPrefix(strings.TrimPrefix(name, dir+"/"), "templates/")
-		}
-		if dir == "." {
-			return "", false
+		if r.charts[dir] != "" || dir == "." {
+			return r.charts[dir]
 		}
 	}
 }
@@ -269,27 +265,4 @@ func (r *reading) chart(root string) string {
 		}
 	})
 	return name
-}
-
-// unrendered makes unknown what a template has still to fill in.
-func unrendered(v plinth.Value) plinth.Value {
-	switch v.Kind() {
-	case plinth.String:
-		if strings.Contains(v.Str(), "{{") {
-			return plinth.UnknownOf(v.Str()).WithOrigin(v.Origin())
-		}
-	case plinth.List:
-		list := make([]plinth.Value, v.Len())
-		for i, e := range v.List() {
-			list[i] = unrendered(e)
-		}
-		return plinth.ListOf(list).WithOrigin(v.Origin())
-	case plinth.Map:
-		fields := make([]plinth.Field, v.Len())
-		for i, f := range v.Fields() {
-			fields[i] = plinth.Field{Key: f.Key, Value: unrendered(f.Value)}
-		}
-		return plinth.MapOf(fields).WithOrigin(v.Origin())
-	}
-	return v
 }

@@ -9,8 +9,12 @@ import (
 	"github.com/plinthsec/plinth/internal/document"
 )
 
-// Wants asks for YAML and JSON files that have apiVersion and kind at the top of a document.
+// Wants asks for YAML and JSON files that have apiVersion and kind at the top of a document, and for the file that makes a folder a
+// Helm chart.
 func (reader) Wants(name string, data []byte) bool {
+	if path.Base(name) == chartFile {
+		return bytes.Contains(data, []byte("name"))
+	}
 	ext := strings.ToLower(path.Ext(name))
 	if ext != ".yaml" && ext != ".yml" && ext != ".json" {
 		return false
