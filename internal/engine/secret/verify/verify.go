@@ -21,6 +21,7 @@ const (
 	maxCalls  = 20                     // to one host in one run: more dead secrets than that are not a matter of verification
 	maxHosts  = 8                      // that are asked at the same time
 	redirects = 3                      // within one host
+	failures  = 2                      // calls without an answer after which a host is left alone: each may cost a timeout
 )
 
 // State is what is known of a secret.
@@ -60,11 +61,12 @@ type Asker struct {
 
 // host is what is known of one provider. Its lock is held during a call: a host is asked one thing at a time.
 type host struct {
-	mu    sync.Mutex
-	calls int
-	next  time.Time // not before
-	tired bool      // it asked for less calls
-	known map[[sha256.Size]byte]Outcome
+	mu       sync.Mutex
+	calls    int
+	failures int       // calls without an answer
+	next     time.Time // not before
+	tired    bool      // it asked for less calls
+	known    map[[sha256.Size]byte]Outcome
 }
 
 // New returns an asker that calls through a transport.
@@ -140,8 +142,16 @@ func (a *Asker) one(ctx context.Context, h *host, q Question) Outcome {
 	case h.tired:
 		o.Why = "not asked: the provider asked for less calls (status 429)"
 		return o
+	case h.failures >= failures:
+		o.Why = "not asked: the provider did not answer before"
+		return o
 	case h.calls >= maxCalls:
 		o.Why = fmt.Sprintf("not asked: a run makes at most %d calls to a host", maxCalls)
+		return o
+	}
+	req, why := q.request(ctx)
+	if req == nil {
+		o.Why = why
 		return o
 	}
 	if t := time.Until(h.next); t > 0 {
@@ -156,34 +166,33 @@ func (a *Asker) one(ctx context.Context, h *host, q Question) Outcome {
 	}
 	h.calls++
 	var status int
-	o.State, status, o.Why = a.call(ctx, q)
+	o.State, status, o.Why = a.call(req, q.Recipe)
 	h.tired = status == http.StatusTooManyRequests
+	if status == 0 {
+		h.failures++
+	}
 	h.next = time.Now().Add(a.pause)
 	h.known[key] = o
 	return o
 }
 
-// call makes one call and reads of the answer only what the recipe judges.
-func (a *Asker) call(ctx context.Context, q Question) (State, int, string) {
-	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+// call makes one call and reads of the answer only what the recipe judges. The status is 0 without an answer.
+func (a *Asker) call(req *http.Request, r *Recipe) (State, int, string) {
+	ctx, cancel := context.WithTimeout(req.Context(), a.timeout)
 	defer cancel()
-	req, why := q.request(ctx)
-	if req == nil {
-		return Unknown, 0, why
-	}
-	res, err := a.client.Do(req)
+	res, err := a.client.Do(req.WithContext(ctx))
 	if err != nil {
 		return Unknown, 0, a.reason(err)
 	}
 	defer res.Body.Close()
 	var body []byte
-	if q.Recipe.live.body != nil || q.Recipe.dead.body != nil {
+	if r.live.body != nil || r.dead.body != nil {
 		if body, err = io.ReadAll(io.LimitReader(res.Body, maxAnswer)); err != nil {
 			return Unknown, res.StatusCode, a.reason(err)
 		}
 	}
-	why = fmt.Sprintf("status %d", res.StatusCode)
-	live, dead := q.Recipe.live.like(res.StatusCode, body), q.Recipe.dead.like(res.StatusCode, body)
+	why := fmt.Sprintf("status %d", res.StatusCode)
+	live, dead := r.live.like(res.StatusCode, body), r.dead.like(res.StatusCode, body)
 	switch {
 	case live && !dead:
 		return Live, res.StatusCode, why

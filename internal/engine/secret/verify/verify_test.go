@@ -140,6 +140,12 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d calls, of which the first was refused with 429", calls.Load())
 	}
 
+	a, calls = provider(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	got = a.Ask(context.Background(), many)
+	if n := len(got) - 1; calls.Load() > 2*failures || got[n].Why != "not asked: the provider did not answer before" { // the transport may try an idle connection again
+		t.Errorf("%d calls without an answer, %v", calls.Load(), got[n])
+	}
+
 	a, calls = provider(t, func(http.ResponseWriter, *http.Request) {})
 	got = a.Ask(context.Background(), []Question{{r, []byte("two\r\nlines")}, {r, nil}})
 	over, cancel := context.WithCancel(context.Background())
