@@ -23,6 +23,9 @@ const (
 	maxLooks      = 60 // rounds of one turn
 )
 
+// busy is the reason of what goes in a later turn.
+const busy = "another fix changes the same place; run again"
+
 // Edit replaces the bytes From to To of a file.
 type Edit struct {
 	Path     string
@@ -114,7 +117,7 @@ func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome
 		f := &state.Findings[i]
 		p.old[f.Key] = true
 		out := wanted[f.Key]
-		if out == nil || slices.ContainsFunc(p.trials, func(t *trial) bool { return t.out == out }) {
+		if out == nil || out.Refused != "" && out.Refused != busy || slices.ContainsFunc(p.trials, func(t *trial) bool { return t.out == out }) {
 			continue
 		}
 		list, why := w.Propose(f, w.Read)
@@ -320,7 +323,7 @@ func label(f *plinth.Finding) string {
 func (p *proof) settle(ctx context.Context) (map[string][]byte, State, error) {
 	for _, t := range p.trials {
 		if !t.placed && t.out.Refused == "" {
-			t.out.Refused = "another fix changes the same place; run again"
+			t.out.Refused = busy
 		}
 	}
 	for range len(p.trials) + 1 {
