@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/template"
 
 	"github.com/BurntSushi/toml"
 	"github.com/Masterminds/sprig/v3"
@@ -20,13 +19,14 @@ import (
 
 var errTree = errors.New("a list or map has more values than a chart is expected to make")
 
-// functions are those of Helm. Each result is weighed, since a template may double it as often as it likes.
-func (e *engine) functions() template.FuncMap {
-	f := sprig.TxtFuncMap()
+// functions are those of Helm and of the language.
+func (e *engine) functions() map[string]any {
+	f := builtins()
+	maps.Copy(f, sprig.GenericFuncMap())
 	for _, name := range [...]string{"env", "expandenv", "getHostByName"} {
 		delete(f, name)
 	}
-	maps.Copy(f, template.FuncMap{
+	maps.Copy(f, map[string]any{
 		"toYaml": func(v any) string { return e.yaml(v) }, "mustToYaml": func(v any) string { return e.yaml(v) }, "toYamlPretty": func(v any) string { return e.yaml(v) },
 		"fromYaml": fromYAML, "fromYamlArray": fromYAMLArray, "toJson": e.json, "mustToJson": e.json, "fromJson": fromYAML, "fromJsonArray": fromYAMLArray,
 		"toToml": toTOML, "fromToml": func(string) map[string]any { return map[string]any{} },
@@ -49,52 +49,11 @@ func (e *engine) functions() template.FuncMap {
 		f[name] = func(...any) map[string]any { return clone(pair) }
 	}
 	f["randInt"] = func(low, _ int) int { return low }
-	for name, fn := range f {
-		f[name] = e.weighed(fn)
-	}
 	return f
 }
 
 // made stands for what a chart makes by chance when it is installed.
 const made = "made-when-installed"
-
-// weighed wraps a function so that its result is no larger than the limits.
-func (e *engine) weighed(fn any) any {
-	v := reflect.ValueOf(fn)
-	t := v.Type()
-	if t.NumOut() == 0 {
-		return fn
-	}
-	kind := t.Out(0).Kind()
-	if kind != reflect.String && kind != reflect.Interface && kind != reflect.Map && kind != reflect.Slice {
-		return fn
-	}
-	in, out := make([]reflect.Type, t.NumIn()), []reflect.Type{t.Out(0), reflect.TypeFor[error]()}
-	for i := range in {
-		in[i] = t.In(i)
-	}
-	return reflect.MakeFunc(reflect.FuncOf(in, out, t.IsVariadic()), func(args []reflect.Value) []reflect.Value {
-		fail := func(err error) []reflect.Value {
-			return []reflect.Value{reflect.Zero(out[0]), reflect.ValueOf(&err).Elem()}
-		}
-		if err := e.step(0); err != nil {
-			return fail(err)
-		}
-		var res []reflect.Value
-		if t.IsVariadic() {
-			res = v.CallSlice(args)
-		} else {
-			res = v.Call(args)
-		}
-		if len(res) > 1 && !res[1].IsNil() {
-			return []reflect.Value{res[0], res[1]}
-		}
-		if err := e.weigh(res[0].Interface()); err != nil {
-			return fail(err)
-		}
-		return []reflect.Value{res[0], reflect.Zero(out[1])}
-	}).Interface()
-}
 
 // weigh refuses a result that is too large.
 func (e *engine) weigh(v any) error {

@@ -6,12 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
-	"text/template"
 	"text/template/parse"
-	"unsafe"
 
 	"github.com/plinthsec/plinth"
 )
@@ -25,26 +24,20 @@ type Rendered struct {
 
 // engine renders one chart with all charts in it.
 type engine struct {
-	ctx   context.Context
-	all   *template.Template
-	steps int
-	bytes int
-	calls int
-	lacks []string       // what the values lack
-	marks map[*byte]mark // where pieces of templates stand
-	known map[*parse.Tree]bool
-}
-
-// mark is where a piece of a template stands: a text, whose lines are its own, or the place of an action.
-type mark struct {
-	line int32
-	text bool
+	ctx     context.Context
+	funcs   map[string]any
+	trees   map[string]*parse.Tree
+	sources map[string]string // texts of templates, by the name under which they were parsed
+	steps   int
+	bytes   int
+	calls   int
+	lacks   []string // what the values lack
 }
 
 // Render renders all templates of a chart, in the order of their paths; what cannot be rendered is told as a problem of kind unsupported.
 func (c *Chart) Render(ctx context.Context, problem func(plinth.Problem)) []Rendered {
-	e := &engine{ctx: ctx, marks: map[*byte]mark{}, known: map[*parse.Tree]bool{}}
-	e.all = template.New("chart").Option("missingkey=zero").Funcs(e.functions())
+	e := &engine{ctx: ctx, trees: map[string]*parse.Tree{}, sources: map[string]string{}}
+	e.funcs = e.functions()
 	top := c.scopes(nil, c.Name, c.Name)
 	top.top = true
 	var list []part
@@ -114,61 +107,24 @@ func (s *scope) parts(to *[]part) {
 // library tells whether a chart only defines templates for others.
 func (s *scope) library() bool { return s.chart.meta["type"] == "library" }
 
-// parse reads a template and marks its pieces.
+// parse reads a template and what it defines.
 func (e *engine) parse(p *part) error {
-	t, err := e.all.New(p.name).Parse(string(p.data))
-	if err != nil {
+	t := parse.New(p.name)
+	t.Mode = parse.SkipFuncCheck
+	set := map[string]*parse.Tree{}
+	if _, err := t.Parse(string(p.data), "", "", set); err != nil {
 		return err
 	}
-	e.mark(t, string(p.data))
+	e.sources[p.name] = string(p.data)
+	for name, one := range set {
+		if old := e.trees[name]; old == nil || !parse.IsEmptyTree(one.Root) {
+			e.trees[name] = one
+		}
+	}
+	if e.trees[p.name] == nil {
+		e.trees[p.name] = t
+	}
 	return nil
-}
-
-// mark puts a piece of no length before each action: the writer sees where that stands, and that a loop goes on.
-func (e *engine) mark(t *template.Template, source string) {
-	for _, one := range t.Templates() {
-		if one.Tree == nil || e.known[one.Tree] {
-			continue
-		}
-		e.known[one.Tree] = true
-		e.list(one.Tree.Root, source)
-	}
-}
-
-func (e *engine) list(l *parse.ListNode, source string) {
-	if l == nil {
-		return
-	}
-	nodes := make([]parse.Node, 0, 2*len(l.Nodes)+1)
-	nodes = append(nodes, e.stop(l.Pos, source))
-	for _, n := range l.Nodes {
-		switch n := n.(type) {
-		case *parse.TextNode:
-			if len(n.Text) > 0 {
-				e.marks[&n.Text[0]] = mark{lineAt(source, n.Pos), true}
-			}
-		case *parse.IfNode:
-			e.list(n.List, source)
-			e.list(n.ElseList, source)
-		case *parse.RangeNode:
-			e.list(n.List, source)
-			e.list(n.ElseList, source)
-		case *parse.WithNode:
-			e.list(n.List, source)
-			e.list(n.ElseList, source)
-		default:
-			nodes = append(nodes, e.stop(n.Position(), source))
-		}
-		nodes = append(nodes, n)
-	}
-	l.Nodes = nodes
-}
-
-// stop is a piece of no length.
-func (e *engine) stop(at parse.Pos, source string) *parse.TextNode {
-	text := make([]byte, 1)
-	e.marks[&text[0]] = mark{line: lineAt(source, at)}
-	return &parse.TextNode{NodeType: parse.NodeText, Pos: at, Text: text[:0]}
 }
 
 func lineAt(source string, at parse.Pos) int32 {
@@ -191,11 +147,11 @@ func (e *engine) step(n int) error {
 // render carries out a template.
 func (e *engine) render(p part, data map[string]any) (*Rendered, error) {
 	data["Template"] = map[string]any{"Name": p.name, "BasePath": p.scope.path + "/templates"}
-	w := &writer{e: e, line: 1, own: true}
-	if err := e.all.ExecuteTemplate(w, p.name, data); err != nil {
+	w := &writer{e: e, own: true}
+	if err := e.execute(w, p.name, data); err != nil {
 		return nil, err
 	}
-	w.end()
+	w.end(w.line)
 	return &Rendered{Path: p.path, Text: w.out.Bytes(), Lines: w.lines}, nil
 }
 
@@ -204,93 +160,105 @@ type writer struct {
 	e     *engine
 	out   bytes.Buffer
 	own   bool    // lines are wanted
-	line  int32   // of the template, where it is now
+	line  int32   // of the template, where it was last
+	fixed int32   // line of the action that has another template carried out here, 0 for none
 	lines []int32 // of the lines written
 	begun bool    // the last line has something in it
 }
 
-func (w *writer) Write(piece []byte) (int, error) {
-	if err := w.e.step(0); err != nil {
-		return 0, err
+// at returns the writer for a template that another one has carried out in place; it is the same one.
+func (w *writer) at(line int32) *writer {
+	if w.fixed == 0 {
+		w.fixed = line
 	}
-	n := len(piece)
-	if w.e.bytes += n; w.e.bytes > maxOutput {
-		return 0, errors.New("it makes more text than a chart is expected to make")
-	}
-	m, ours := w.e.marks[unsafe.SliceData(piece)]
-	if ours {
-		w.line = m.line
-	}
-	if !(ours && m.text) && bytes.Contains(piece, []byte("<no value>")) {
-		piece = bytes.ReplaceAll(piece, []byte("<no value>"), nil)
+	return w
+}
+
+// text writes a text of the template that begins at a line.
+func (w *writer) text(piece []byte, line int32) error { return w.write(piece, line, true) }
+
+// action writes what an action at a line comes to.
+func (w *writer) action(piece string, line int32) error { return w.write([]byte(piece), line, false) }
+
+func (w *writer) write(piece []byte, line int32, moves bool) error {
+	if w.e.bytes += len(piece); w.e.bytes > maxOutput {
+		return errors.New("it makes more text than a chart is expected to make")
 	}
 	w.out.Write(piece)
 	if !w.own {
-		return n, nil
+		return nil
+	}
+	if w.fixed > 0 {
+		line, moves = w.fixed, false
 	}
 	for _, c := range piece {
 		if c != '\n' {
 			if !w.begun {
-				w.lines, w.begun = append(w.lines, w.line), true
+				w.lines, w.begun = append(w.lines, line), true
 			}
 			continue
 		}
-		w.end()
-		if ours && m.text {
-			w.line++
+		w.end(line)
+		if moves {
+			line++
 		}
 	}
-	return n, nil
+	w.line = line
+	return nil
 }
 
-func (w *writer) end() {
+func (w *writer) end(line int32) {
 	if !w.begun {
-		w.lines = append(w.lines, w.line)
+		w.lines = append(w.lines, line)
 	}
 	w.begun = false
 }
 
-// include renders a template that another one defines.
-func (e *engine) include(name string, data any) (string, error) {
+// deeper guards against templates that carry out each other without end.
+func (e *engine) deeper(do func() error) error {
 	if e.calls++; e.calls > maxCalls {
-		return "", errors.New("templates include each other too deep")
+		return errors.New("templates include each other too deep")
 	}
 	defer func() { e.calls-- }()
+	return do()
+}
+
+// include renders a template that another one defines.
+func (e *engine) include(name string, data any) (string, error) {
 	w := &writer{e: e}
-	err := e.all.ExecuteTemplate(w, name, data)
+	err := e.deeper(func() error { return e.execute(w, name, data) })
 	return w.out.String(), err
 }
 
-// tpl renders a text as a template.
+// tpl renders a text as a template, which may define others for itself.
 func (e *engine) tpl(text string, data any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil
 	}
-	if e.calls++; e.calls > maxCalls {
-		return "", errors.New("templates include each other too deep")
-	}
-	defer func() { e.calls-- }()
-	if err := e.step(200); err != nil {
+	if err := e.step(len(text) / 16); err != nil {
 		return "", err
 	}
-	t, err := e.all.Clone()
-	if err != nil {
-		return "", err
-	}
-	t, err = t.New("tpl").Parse(text)
-	if err != nil {
-		return "", err
-	}
-	e.list(t.Root, text)
 	w := &writer{e: e}
-	err = t.Execute(w, data)
+	err := e.deeper(func() error {
+		before, sources := e.trees, e.sources
+		defer func() { e.trees, e.sources = before, sources }()
+		e.trees, e.sources = maps.Clone(before), maps.Clone(sources)
+		if err := e.parse(&part{name: "tpl", data: []byte(text)}); err != nil {
+			return err
+		}
+		return e.execute(w, "tpl", data)
+	})
 	return w.out.String(), err
 }
 
-// lineOf reads the line out of an error of text/template: template: NAME:LINE:COL: …
+// lineOf is the line of an error: where it was carried out, or as the parser tells it: template: NAME:LINE: …
 func lineOf(err error) int32 {
+	var placed *fault
+	if errors.As(err, &placed) {
+		return placed.line
+	}
 	for rest := err.Error(); ; {
-		_, after, ok := strings.Cut(rest, ".yaml:")
+		_, after, ok := strings.Cut(rest, ":")
 		if !ok {
 			return 0
 		}
@@ -307,9 +275,6 @@ const longest = 300 // bytes of an error that are told
 // plainly is what an error says in the end.
 func plainly(err error) string {
 	s := err.Error()
-	if i := strings.LastIndex(s, ">: "); i >= 0 {
-		s = s[i+3:]
-	}
 	s = strings.TrimPrefix(s, "template: ")
 	if len(s) > longest {
 		s = s[:longest] + "…"
