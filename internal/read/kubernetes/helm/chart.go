@@ -162,10 +162,10 @@ func (l *loader) chart(root string, content map[string][]byte, depth int) (*Char
 		return nil, errors.New("charts lie too deep in charts")
 	}
 	if err := yaml.Unmarshal(content["Chart.yaml"], &c.meta); err != nil || c.meta == nil {
-		return nil, errors.New("Chart.yaml is no map")
+		return nil, errors.New("the file Chart.yaml is no map")
 	}
 	if c.Name, _ = c.meta["name"].(string); c.Name == "" {
-		return nil, errors.New("Chart.yaml has no name")
+		return nil, errors.New("the file Chart.yaml has no name")
 	}
 	var deps struct{ Dependencies []dependency }
 	for _, name := range [...]string{"requirements.yaml", "Chart.yaml"} {

@@ -322,8 +322,12 @@ func (r *run) value(n parse.Node, dot any) (any, error) {
 	return nil, fmt.Errorf("%s is no value", n)
 }
 
-// fields follows fields; the last may be a method with arguments.
+// fields follows fields; the last may be a method with arguments. Of nothing at all every field is nothing, whereas a field of what a
+// map lacks is a fault: (.Values.a).b is how charts ask for what may not be there.
 func (r *run) fields(v any, names []string, args []parse.Node, dot, final any) (any, error) {
+	if v == nil && len(args) == 0 {
+		return nil, nil
+	}
 	for i, name := range names {
 		if i == len(names)-1 {
 			if m := method(v, name); m != nil {
