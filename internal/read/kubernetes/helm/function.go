@@ -219,6 +219,7 @@ func (e *engine) yaml(v any) string {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
+	enc.CompactSeqIndent()
 	if err := enc.Encode(whole(v)); err != nil {
 		return ""
 	}
