@@ -32,7 +32,7 @@ type quality uint8
 
 const (
 	no     quality = iota
-	hollow         // it has the form, and the looks of a placeholder
+	hollow         // it has the form, and the looks of a placeholder or of something public
 	real
 )
 
@@ -80,11 +80,14 @@ func (c *check) judge(s []byte) quality {
 	switch {
 	case c.structure != nil && !c.structure(s):
 		return no
-	case empty:
+	case empty || bytes.HasPrefix(s, certificate):
 		return hollow
 	}
 	return real
 }
+
+// certificate begins a certificate in PEM in base64: beside keys it is kept like them, and shown to everybody.
+var certificate = []byte("LS0tLS1CRUdJTiBDRVJUSUZJQ0FUR")
 
 // usual are values that stand for any other.
 var usual = map[string]bool{
@@ -141,7 +144,7 @@ func running(s []byte) bool {
 }
 
 // templates are the beginnings of what something else fills in.
-var templates = []string{"${", "{{", "$(", "<%", "#{", "%(", "%{", "%env(", "$env:", "$$", "!ref", "!sub", "!getatt"}
+var templates = []string{"${", "{{", "$(", "<%", "#{", "%(", "%{", "%env(", "$env:", "$$", "!ref", "!sub", "!getatt", "privatesettingsref:"}
 
 // template tells whether the text stands for another one: ${X}, {{ x }}, <your-key>, %X%, $VAR.
 func template(s []byte) bool {
@@ -152,6 +155,9 @@ func template(s []byte) bool {
 		if len(s) >= len(t) && bytes.EqualFold(s[:len(t)], []byte(t)) {
 			return true
 		}
+	}
+	if bytes.HasPrefix(s, []byte("__")) && bytes.HasSuffix(s, []byte("__")) && len(s) > 4 {
+		return true // as tasks of Azure Pipelines replace them
 	}
 	first, last := s[0], s[len(s)-1]
 	if first == '<' && last == '>' || first == '%' && last == '%' || first == '[' && last == ']' || first == '{' && last == '}' {
@@ -187,7 +193,29 @@ func reference(s []byte) bool {
 	if strings.HasPrefix(low, "/") || strings.HasPrefix(low, "./") || strings.HasPrefix(low, "../") || strings.HasPrefix(low, "~/") {
 		return true
 	}
-	return strings.ContainsAny(low, "()")
+	return strings.ContainsAny(low, "()") || attribute(string(s))
+}
+
+const longestAttribute = 80 // bytes of the name of an attribute
+
+// attribute tells whether a value is the name of a thing in code, k8s_core_v1_config_map.che.data, or of a kind of things,
+// example.org/purpose.
+func attribute(s string) bool {
+	if len(s) > longestAttribute {
+		return false
+	}
+	if host, kind, ok := strings.Cut(s, "/"); ok && strings.Contains(host, ".") && s == strings.ToLower(s) && !strings.ContainsAny(kind, "0123456789/+=") && !strings.ContainsAny(host, "+=_") {
+		return true
+	}
+	parts := strings.Split(s, ".")
+	snake := false
+	for _, p := range parts {
+		if !identifier([]byte(p)) || p != strings.ToLower(p) {
+			return false
+		}
+		snake = snake || strings.Count(p, "_") > 1
+	}
+	return snake && len(parts) > 1
 }
 
 // stops are parts of values that are no secrets, where nothing but a name speaks for one.
@@ -229,7 +257,7 @@ func crcBase62(s []byte) bool {
 }
 
 // structures are what some kinds of secrets are when they are read.
-var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "base64": isBase64, "pem-base64": holdsKey}
+var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "kubernetes": isSecretData, "pem-base64": holdsKey}
 
 // isJWT tells whether the first part is an object with an algorithm (RFC 7519, RFC 7515). It need not be right in all: damaged
 // samples stand for real ones.
@@ -255,9 +283,20 @@ func unbase64(s []byte) ([]byte, bool) {
 	return text, err == nil
 }
 
-func isBase64(s []byte) bool {
-	_, ok := unbase64(s)
-	return ok
+const shortestBytes = 24 // of a value of a Secret that is no text: a key
+
+// isSecretData tells whether base64 holds what a Secret of Kubernetes keeps secret: text, or bytes enough for a key.
+func isSecretData(s []byte) bool {
+	text, ok := unbase64(s)
+	if !ok {
+		return false
+	}
+	return len(text) >= shortestBytes || printable(bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '\t' {
+			return ' '
+		}
+		return r
+	}, text))
 }
 
 func holdsJWT(s []byte) bool {

@@ -205,12 +205,21 @@ func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 		return false
 	}
 	q := r.check.judge(v)
-	if q == no {
+	if q == no || sealed(data, secret.start) {
 		return false
 	}
 	emit(match{rule: r, at: secret, whole: whole, value: v, hollow: q == hollow, weak: r.check.checksum != nil && !r.check.checksum(v)})
 	return true
 }
+
+// sealed tells whether a value is a part of one that SOPS has encrypted: ENC[AES256_GCM,data:…,iv:…,tag:…,type:str].
+func sealed(data []byte, at int) bool {
+	before := data[max(0, at-maxSealed):at]
+	i := bytes.LastIndex(before, []byte("ENC[AES256_GCM,"))
+	return i >= 0 && !bytes.ContainsAny(before[i+len("ENC[A"):], "]\n")
+}
+
+const maxSealed = 4096 // bytes of an encrypted value before its last part
 
 // token looks for a text with a shape of its own around the keyword.
 func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit func(match)) {

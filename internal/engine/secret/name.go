@@ -22,7 +22,7 @@ var compounds = []string{
 var others = []string{
 	"public", "pub", "primary", "foreign", "sort", "partition", "cache", "map", "dict", "row", "column", "index", "query", "search", "hash", "group", "object", "i18n", "translation",
 	"locale", "message", "msg", "event", "routing", "unique", "lookup", "shortcut", "hot", "keyboard", "arrow", "enter", "escape", "tab", "ctrl", "alt", "redis", "json", "yaml", "xml", "field", "attribute", "property",
-	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "ssm", "s3",
+	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "request", "change", "action", "ssm", "s3",
 }
 
 // weak are words behind a credential that leave it one.

@@ -129,6 +129,27 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
+// TestNoSecrets holds kinds of texts that were taken for secrets in public repositories.
+func TestNoSecrets(t *testing.T) {
+	for name, tc := range map[string]struct{ path, text string }{
+		"encrypted by SOPS":             {"a.yaml", "client_secret: ENC[AES256_GCM,data:Zm9yZ2V0MDl3aGF0MTd5b3UzOXNhdzQ4aGVyZTU3b25lMjY=,iv:MTIzNGE1Njc4YjkwMTJjMzQ1NmQ3ODkw,tag:aGk0dGhlcmUyYWdhaW4zOQ==,type:str]\n"},
+		"a reference to other settings": {"a.json", `{"password": "PrivateSettingsRef:serverPassword"}`},
+		"what a task replaces":          {"a.json", `{"password": "__orders-database-password__"}`},
+		"a token of a request":          {"a.json", `{"ClientRequestToken": "3f2b8c1e-7d64-4a90-9e21-5bc0d7f8a613", "ChangeToken": "91be7a40-02cd-4f6e-8a35-d1e9c4b7f028"}`},
+		"an attribute in code":          {"a.tf", `key = "k8s_core_v1_secret_map.till.data"`},
+		"a kind of label":               {"a.yaml", `key: "b4k3ry.example.org/purpose"`},
+		"the name of a Secret":          {"a.yaml", "kind: Secret\nmetadata:\n  name: bakerycharts\n"},
+	} {
+		if list := look(t, tc.path, tc.text); len(list) != 0 {
+			t.Errorf("%s: %s %s", name, list[0].Rule.ID, list[0].Message)
+		}
+	}
+	certificate := "kind: Secret\ndata:\n  ca: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJ4VENDQVd1Z0F3SUJBZ0lVZk5h\n"
+	if list := look(t, "a.yaml", certificate); len(list) != 1 || list[0].Rule.Severity != plinth.Info {
+		t.Errorf("a certificate: %v", list)
+	}
+}
+
 func TestKnown(t *testing.T) {
 	var told []string
 	known := IgnoreFile(".gitleaksignore", []byte("# comment\r\n\r\na.txt:gitlab-pat:1\r\n"+strings.Repeat("a", 40)+":b.txt:gitlab-pat:1\nnonsense\n"), func(p plinth.Problem) { told = append(told, p.Text) })
