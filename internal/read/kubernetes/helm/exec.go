@@ -447,7 +447,21 @@ func (r *run) call(name string, fn any, args []parse.Node, dot, final any) (any,
 		}
 		in = append(in, one)
 	}
-	return r.e.result(name, f.Call(in))
+	out, err := safely(f, in)
+	if err != nil {
+		return nil, fmt.Errorf("error calling %s: %w", name, err)
+	}
+	return r.e.result(name, out)
+}
+
+// safely calls a function of a library that panics where it does not like its arguments.
+func safely(f reflect.Value, in []reflect.Value) (out []reflect.Value, err error) {
+	defer func() {
+		if why := recover(); why != nil {
+			err = fmt.Errorf("%v", why)
+		}
+	}()
+	return f.Call(in), nil
 }
 
 // result is what a function returned, weighed, since a template may double it as often as it likes.

@@ -36,7 +36,7 @@ func (e *engine) functions() map[string]any {
 		// printing is the language's own; it stands here to be weighed
 		"print": fmt.Sprint, "println": fmt.Sprintln, "printf": fmt.Sprintf,
 		"set": e.set, "merge": merge, "mustMerge": merge, "mergeOverwrite": mergeOver, "mustMergeOverwrite": mergeOver, "deepCopy": copied, "mustDeepCopy": copied,
-		"until": until, "untilStep": untilStep, "repeat": repeat, "indent": indent, "nindent": func(n int, s string) (string, error) { s, err := indent(n, s); return "\n" + s, err },
+		"until": until, "untilStep": untilStep, "seq": seq, "chunk": chunk, "mustChunk": chunk, "repeat": repeat, "indent": indent, "nindent": func(n int, s string) (string, error) { s, err := indent(n, s); return "\n" + s, err },
 	})
 	// what is made by chance, or takes long to make
 	text := func(s string) func(...any) string { return func(...any) string { return s } }
@@ -186,6 +186,38 @@ func untilStep(from, to, step int) ([]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// seq is that of the shell: the numbers from the first to the last as text.
+func seq(n ...int) (string, error) {
+	from, step, to := 1, 1, 0
+	switch len(n) {
+	case 1:
+		to = n[0]
+	case 2:
+		from, to = n[0], n[1]
+	case 3:
+		from, step, to = n[0], n[1], n[2]
+	default:
+		return "", nil
+	}
+	if len(n) < 3 && to < from {
+		step = -1
+	}
+	end := to + 1
+	if step < 0 {
+		end = to - 1
+	}
+	list, err := untilStep(from, end, step)
+	return strings.Trim(fmt.Sprint(list), "[]"), err
+}
+
+// chunk cuts a list into lists of a size.
+func chunk(size int, list []any) ([][]any, error) {
+	if size < 1 {
+		return nil, errors.New("chunks of no size")
+	}
+	return slices.Collect(slices.Chunk(list, size)), nil
 }
 
 func repeat(n int, s string) (string, error) {

@@ -53,6 +53,8 @@ func TestHostile(t *testing.T) {
 		"templates":   `{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`,
 		"tpl":         `{{ define "a" }}{{ tpl "{{ include \"a\" . }}" . }}{{ end }}{{ include "a" . }}`,
 		"output":      `{{ range until 9999 }}{{ range until 9999 }}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{ end }}{{ end }}`,
+		"a panic":     `{{ chunk 0 (list 1 2) }}`,
+		"a number":    `{{ seq 1 999999999 }}`,
 		"no function": `{{ env "HOME" }}`,
 	} {
 		got := render(t, map[string]string{"chart/Chart.yaml": "name: x", "chart/templates/a.yaml": template})
