@@ -51,18 +51,18 @@ func New(resources []*plinth.Resource) *Graph {
 }
 
 // Once returns what make made when it was first asked for under this key: what a room above derives from the graph, so that engines
-// share it. make must not ask for something else here.
-func (g *Graph) Once(key any, make func() any) any {
+// share it. make must not ask for something else here. A key is a type of its room's own, which stands for one type of T.
+func Once[T any](g *Graph, key any, make func() T) T {
 	g.deriving.Lock()
 	defer g.deriving.Unlock()
-	v, ok := g.derived[key]
-	if !ok {
-		if g.derived == nil {
-			g.derived = map[any]any{}
-		}
-		v = make()
-		g.derived[key] = v
+	if v, ok := g.derived[key].(T); ok {
+		return v
 	}
+	if g.derived == nil {
+		g.derived = map[any]any{}
+	}
+	v := make()
+	g.derived[key] = v
 	return v
 }
 

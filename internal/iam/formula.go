@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/value"
 )
 
@@ -99,6 +100,14 @@ func (f Formula) Always() bool { return len(f) == 1 && len(f[0]) == 0 }
 
 // Never tells whether the formula cannot hold.
 func (f Formula) Never() bool { return len(f) == 0 }
+
+// Condition is the formula as the condition of a relation: nil where it always holds.
+func (f Formula) Condition() plinth.Condition {
+	if f.Always() {
+		return nil
+	}
+	return f.Strings()
+}
 
 // And returns the formula that holds where both do.
 func (f Formula) And(g Formula) Formula {

@@ -76,10 +76,10 @@ func Of(g *graph.Graph) (*Estate, error) {
 		estate *Estate
 		err    error
 	}
-	m := g.Once(key{}, func() any {
+	m := graph.Once(g, key{}, func() made {
 		e, err := New(g)
 		return made{e, err}
-	}).(made)
+	})
 	return m.estate, m.err
 }
 

@@ -10,19 +10,13 @@ import (
 	"github.com/plinthsec/plinth/internal/iam/account"
 	"github.com/plinthsec/plinth/internal/read/cloudformation"
 	"github.com/plinthsec/plinth/internal/read/terraform"
-	"github.com/plinthsec/plinth/internal/scan"
-	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/internal/trial/trialtest"
 )
 
 // estate reads a project.
 func estate(t *testing.T, files map[string]string) *account.Estate {
 	t.Helper()
-	r := &scan.Run{Config: &plinth.Config{Jobs: 1}, Readers: []plinth.Reader{cloudformation.New(), terraform.New()}}
-	res, err := r.Scan(t.Context(), tree.Memory("t", files))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := account.New(res.Graph)
+	e, err := account.New(trialtest.Graph(t, files, cloudformation.New(), terraform.New()))
 	if err != nil {
 		t.Fatal(err)
 	}

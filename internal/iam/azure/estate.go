@@ -52,13 +52,7 @@ type Estate struct {
 type key struct{}
 
 // Of returns the estate of a graph, which all who ask share.
-func Of(g *graph.Graph) *Estate {
-	e, ok := g.Once(key{}, func() any { return New(g) }).(*Estate)
-	if !ok {
-		return New(g)
-	}
-	return e
-}
+func Of(g *graph.Graph) *Estate { return graph.Once(g, key{}, func() *Estate { return New(g) }) }
 
 // New reads the estate of a graph.
 func New(g *graph.Graph) *Estate {

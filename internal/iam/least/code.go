@@ -2,6 +2,7 @@ package least
 
 import (
 	"bytes"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func (c *calls) of(u use, service string, facts *iam.Services) (actions []string
 		}
 	}
 	if len(c.at) > 0 {
-		for _, name := range sorted(u.Calls) {
+		for _, name := range slices.Sorted(maps.Keys(u.Calls)) {
 			add(name, u.Calls[name])
 		}
 		for _, a := range facts.Actions(service + ":*") {

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	_ "embed" // the facts
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -163,7 +164,7 @@ func (b *builder) triggers() {
 			continue
 		}
 		for _, v := range account.Values(props, "EventSourceArn") {
-			for _, typ := range sorted(b.f.Triggers) {
+			for _, typ := range slices.Sorted(maps.Keys(b.f.Triggers)) {
 				for _, on := range b.e.Meant(m, typ, v) {
 					b.need(on, b.f.Triggers[typ], plinth.Step{Note: m.Label() + " has it called by " + on.Label(), At: m.Place(v), Resource: m.Label()})
 				}
@@ -181,7 +182,7 @@ func (b *builder) configuration() {
 		if len(path) > 0 && slices.Contains(apart, path[0]) || v.Kind() != plinth.String && len(v.Refs()) == 0 {
 			return
 		}
-		for _, typ := range sorted(b.f.Types) {
+		for _, typ := range slices.Sorted(maps.Keys(b.f.Types)) {
 			for _, on := range b.e.Meant(b.p.Workload, typ, v) {
 				if on == b.p.Workload {
 					continue
@@ -230,15 +231,6 @@ func walk(v plinth.Value, path []string, visit func([]string, plinth.Value)) {
 		}
 	}
 	step(v, path)
-}
-
-func sorted[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // Policy writes the proposal as a policy document.

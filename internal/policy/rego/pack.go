@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -130,7 +131,7 @@ var judging = regexp.MustCompile(`^(deny|violation|warn)(_[a-zA-Z0-9]+)*$`)
 // judges finds the rules that judge, sorted by id.
 func judges(modules map[string]*ast.Module) []*judge {
 	found, accepted := map[string]*judge{}, map[string]bool{}
-	for _, name := range sortedKeys(modules) {
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		m := modules[name]
 		pkg := m.Package.Path
 		of := packageName(pkg)
@@ -169,15 +170,6 @@ func judges(modules map[string]*ast.Module) []*judge {
 	slices.SortFunc(out, func(a, b *judge) int {
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.pkg.String(), b.pkg.String()), strings.Compare(a.name, b.name))
 	})
-	return out
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
 	return out
 }
 

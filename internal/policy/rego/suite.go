@@ -3,8 +3,10 @@ package rego
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -72,7 +74,7 @@ func units(ctx context.Context, modules map[string]*ast.Module, out *Outcome) er
 		return faults
 	}
 	seen := map[string]bool{}
-	for _, name := range sortedKeys(modules) {
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		m := modules[name]
 		for _, r := range m.Rules {
 			rule := r.Head.Ref()[0].Value.String()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/golden"
+	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 )
@@ -44,6 +45,17 @@ func Audits(t *testing.T, list []*plinth.Rule, engine scan.Engine, readers ...pl
 			t.Errorf("no case finds %s", r.ID)
 		}
 	}
+}
+
+// Graph returns the resources of files.
+func Graph(t testing.TB, files map[string]string, readers ...plinth.Reader) *graph.Graph {
+	t.Helper()
+	run := &scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Readers: readers}
+	res, err := run.Scan(t.Context(), tree.Memory("t", files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Graph
 }
 
 // Findings returns what an engine finds in files; a problem fails the test.

@@ -51,7 +51,7 @@ func (w *scene) trusts(role *account.Principal, name string) (personal bool) {
 		if a.Result == iam.Allowed {
 			steps := w.steps(a, assumeRole, role)
 			w.relate(plinth.Relation{
-				From: w.anybody(steps), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: condition(a.When), Evidence: steps,
+				From: w.anybody(steps), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: a.When.Condition(), Evidence: steps,
 			})
 		}
 		if !a.When.Always() {
@@ -73,7 +73,7 @@ func (w *scene) trusts(role *account.Principal, name string) (personal bool) {
 		a := w.Trust(role, who, nil)
 		if a.Result == iam.Allowed {
 			w.relate(plinth.Relation{
-				From: w.named(name), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: condition(a.When), Evidence: w.steps(a, assumeRole, role),
+				From: w.named(name), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: a.When.Condition(), Evidence: w.steps(a, assumeRole, role),
 			})
 		}
 		return false
@@ -86,7 +86,7 @@ func (w *scene) trusts(role *account.Principal, name string) (personal bool) {
 		return true
 	}
 	w.relate(plinth.Relation{
-		From: w.root(who.Account), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: condition(a.When), Evidence: w.steps(a, assumeRole, role),
+		From: w.root(who.Account), To: role.ID, Kind: plinth.Assume, Permissions: []string{assumeRole}, When: a.When.Condition(), Evidence: w.steps(a, assumeRole, role),
 	})
 	return false
 }
@@ -119,7 +119,7 @@ func (w *scene) session(p, role *account.Principal) {
 		proof.add(way.By, assumeRole, role.Resource.Label(), role.Resource.Head())
 		w.member(&proof, p)
 		w.relate(plinth.Relation{
-			From: p.ID, To: role.ID, Kind: plinth.Assume, Technique: session, Permissions: []string{assumeRole}, When: condition(way.When), Evidence: proof.steps,
+			From: p.ID, To: role.ID, Kind: plinth.Assume, Technique: session, Permissions: []string{assumeRole}, When: way.When.Condition(), Evidence: proof.steps,
 		})
 	}
 }
@@ -144,7 +144,7 @@ func (w *scene) assumes(p *account.Principal, personal map[*account.Principal]bo
 				continue
 			}
 			w.relate(plinth.Relation{
-				From: p.ID, To: w.root(p.Account), Kind: plinth.Assume, Permissions: []string{assumeRole}, When: condition(g.When), Evidence: proof.steps,
+				From: p.ID, To: w.root(p.Account), Kind: plinth.Assume, Permissions: []string{assumeRole}, When: g.When.Condition(), Evidence: proof.steps,
 			})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
@@ -28,7 +29,7 @@ type scene struct {
 	*account.Estate
 	g        *graph.Graph
 	to       graph.Sink
-	book     *book
+	edges    []technique.Technique
 	runs     map[string][]workload // by type
 	admins   map[*account.Principal]iam.Formula
 	trusting map[string][]trusting // roles by the service that they trust
@@ -39,12 +40,12 @@ type scene struct {
 
 // Relate tells all relations of AWS accounts. The error is that of ctx, or a fault in the embedded facts.
 func Relate(ctx context.Context, s *graph.Scene, e *account.Estate, to graph.Sink) error {
-	b, err := load()
+	edges, err := load()
 	if err != nil {
 		return fmt.Errorf("edges of aws: %w", err)
 	}
 	w := &scene{
-		Estate: e, g: s.Graph, to: to, book: b, runs: map[string][]workload{}, admins: map[*account.Principal]iam.Formula{},
+		Estate: e, g: s.Graph, to: to, edges: edges, runs: map[string][]workload{}, admins: map[*account.Principal]iam.Formula{},
 		trusting: map[string][]trusting{}, told: map[plinth.ID]bool{}, roots: map[string]bool{},
 	}
 	w.nodes()
@@ -138,14 +139,6 @@ func within(part, t iam.Term) bool {
 		}
 	}
 	return true
-}
-
-// condition writes a formula as the condition of a relation.
-func condition(f iam.Formula) plinth.Condition {
-	if f.Always() {
-		return nil
-	}
-	return f.Strings()
 }
 
 // proof gathers evidence: one step for each statement, whatever number of actions it allows.

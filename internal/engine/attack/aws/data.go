@@ -86,7 +86,7 @@ func (w *scene) reads(p *account.Principal, all []*plinth.Resource, actions []st
 					permissions = append(permissions, decrypt)
 				}
 				w.member(&proof, p)
-				w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: condition(when), Evidence: proof.steps})
+				w.relate(plinth.Relation{From: p.ID, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: when.Condition(), Evidence: proof.steps})
 			}
 			break
 		}
@@ -168,6 +168,6 @@ func (w *scene) outsiders(r *plinth.Resource, action string) {
 		default:
 			from = w.named(who.ARN)
 		}
-		w.relate(plinth.Relation{From: from, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: condition(when), Evidence: proof.steps})
+		w.relate(plinth.Relation{From: from, To: r.ID, Kind: plinth.Can, Permissions: permissions, When: when.Condition(), Evidence: proof.steps})
 	}
 }

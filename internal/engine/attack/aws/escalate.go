@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
 )
@@ -20,7 +21,7 @@ type trusting struct {
 
 // attempt is a technique in the hands of a principal.
 type attempt struct {
-	*edge
+	*technique.Technique
 	who   *account.Principal
 	when  iam.Formula
 	proof proof
@@ -35,13 +36,13 @@ func (w *scene) escalate(ctx context.Context) error {
 		if w.surely(p) {
 			continue
 		}
-		for i := range w.book.edges {
-			e := &w.book.edges[i]
+		for i := range w.edges {
+			e := &w.edges[i]
 			if !w.able(p, e) {
 				continue
 			}
-			a := attempt{edge: e, who: p, when: iam.Always()}
-			switch e.to {
+			a := attempt{Technique: e, who: p, when: iam.Always()}
+			switch e.To {
 			case toPassed:
 				w.passed(a)
 			case toRunning:
@@ -59,9 +60,9 @@ func (w *scene) escalate(ctx context.Context) error {
 }
 
 // able tells whether a principal's own side lets it do every action of a technique on something at all.
-func (w *scene) able(p *account.Principal, e *edge) bool {
-	for _, r := range e.requires {
-		if r.action != assumeRole && len(w.Can(p, r.action)) == 0 && (r.action != passRole || len(e.trusts) == 0) {
+func (w *scene) able(p *account.Principal, e *technique.Technique) bool {
+	for _, r := range e.Requires {
+		if r.Action != assumeRole && len(w.Can(p, r.Action)) == 0 && (r.Action != passRole || len(e.Trusts) == 0) {
 			return false
 		}
 	}
@@ -82,9 +83,9 @@ func (w *scene) tell(a attempt, to plinth.ID, kind plinth.RelationKind) {
 		return
 	}
 	w.member(&a.proof, a.who)
-	r := plinth.Relation{From: a.who.ID, To: to, Kind: kind, Technique: a.id, When: condition(a.when), Evidence: a.proof.steps}
-	for _, one := range a.requires {
-		r.Permissions = append(r.Permissions, one.action)
+	r := plinth.Relation{From: a.who.ID, To: to, Kind: kind, Technique: a.ID, When: a.when.Condition(), Evidence: a.proof.steps}
+	for _, one := range a.Requires {
+		r.Permissions = append(r.Permissions, one.Action)
 	}
 	w.relate(r)
 }
@@ -131,17 +132,17 @@ func (w *scene) some(a attempt, action string, over iam.Pattern, on string) (att
 func (w *scene) anew(a attempt) attempt {
 	var first *iam.Grant
 	var types map[string]string
-	for _, r := range a.requires {
-		if r.on != onAny {
+	for _, r := range a.Requires {
+		if r.About != onAny {
 			continue
 		}
 		over := iam.ParsePattern("*")
-		mine := w.Services().Action(r.action).Resources()
+		mine := w.Services().Action(r.Action).Resources()
 		if first != nil && shares(types, mine) && len(first.All) == 1 {
 			over = first.All[0]
 		}
 		var g *iam.Grant
-		if a, g = w.some(a, r.action, over, "*"); g == nil {
+		if a, g = w.some(a, r.Action, over, "*"); g == nil {
 			return a
 		}
 		if first == nil && len(mine) > 0 {
@@ -167,8 +168,8 @@ func (w *scene) passed(a attempt) {
 	if a = w.facts(a, nil); a.when.Never() {
 		return
 	}
-	passes := slices.ContainsFunc(a.requires, func(r requirement) bool { return r.action == passRole })
-	for _, service := range a.trusts {
+	passes := slices.ContainsFunc(a.Requires, func(r technique.Requirement) bool { return r.Action == passRole })
+	for _, service := range a.Trusts {
 		grants := []iam.Grant{{All: []iam.Pattern{iam.ParsePattern("*")}, When: iam.Always()}}
 		if passes {
 			grants = w.Pass(a.who, service)
@@ -194,20 +195,20 @@ func (w *scene) passed(a attempt) {
 
 // existing asks for the actions on a workload that is there, whichever.
 func (w *scene) existing(a attempt) attempt {
-	var on []requirement
-	for _, r := range a.requires {
-		if r.on == onWorkload {
+	var on []technique.Requirement
+	for _, r := range a.Requires {
+		if r.About == onWorkload {
 			on = append(on, r)
 		}
 	}
 	if len(on) == 0 || a.when.Never() {
 		return a
 	}
-	for _, typ := range a.workloads {
+	for _, typ := range a.Workloads {
 		for _, r := range w.Resources(typ) {
 			one := a.also(iam.Always())
 			for _, q := range on {
-				one = w.on(one, q.action, r)
+				one = w.on(one, q.Action, r)
 			}
 			if !one.when.Never() {
 				return one
@@ -215,9 +216,9 @@ func (w *scene) existing(a attempt) attempt {
 		}
 	}
 	for _, q := range on {
-		a, _ = w.some(a, q.action, iam.ParsePattern("*"), "*")
+		a, _ = w.some(a, q.Action, iam.ParsePattern("*"), "*")
 	}
-	return a.also(iam.If(iam.Fact("a resource of type " + a.workloads[0] + " is there that it may change")))
+	return a.also(iam.If(iam.Fact("a resource of type " + a.Workloads[0] + " is there that it may change")))
 }
 
 // trustedBy returns the roles that a service may act as.
@@ -243,23 +244,23 @@ func (w *scene) trustedBy(service string) []trusting {
 
 // running tells the workloads that a principal can make run its code.
 func (w *scene) running(a attempt) {
-	for _, typ := range a.workloads {
+	for _, typ := range a.Workloads {
 		for _, load := range w.runs[typ] {
 			own := w.Account(load.resource) == a.who.Account
 			if load.role == a.who || !own && len(w.Named(load.resource)) == 0 {
 				continue
 			}
 			one := a
-			for _, r := range a.requires {
+			for _, r := range a.Requires {
 				if one.when.Never() {
 					break
 				}
-				if r.on == onWorkload && w.fits(r.action, load.resource) {
-					one = w.on(one, r.action, load.resource)
+				if r.About == onWorkload && w.fits(r.Action, load.resource) {
+					one = w.on(one, r.Action, load.resource)
 				} else if !own {
 					one = one.also(nil)
 				} else {
-					one, _ = w.some(one, r.action, w.kin(r.action, load.resource), "*")
+					one, _ = w.some(one, r.Action, w.kin(r.Action, load.resource), "*")
 				}
 			}
 			if !one.when.Never() {
@@ -316,20 +317,20 @@ func pattern(template string) string {
 // targets tells the other principals that a principal can act as.
 func (w *scene) targets(a attempt) {
 	kind := iam.Role
-	for _, r := range a.requires {
-		if r.on == onUser {
+	for _, r := range a.Requires {
+		if r.About == onUser {
 			kind = iam.User
 		}
 	}
 	for _, t := range w.Principals() {
-		if t == a.who || t.Kind != kind || t.Account != a.who.Account || w.surely(t) && a.to == toRewritten {
+		if t == a.who || t.Kind != kind || t.Account != a.who.Account || w.surely(t) && a.To == toRewritten {
 			continue
 		}
 		for _, one := range w.against(a, t) {
 			if one = w.facts(one, t); one.when.Never() {
 				continue
 			}
-			if a.to == toTarget {
+			if a.To == toTarget {
 				w.tell(one, t.ID, plinth.Escalate)
 				continue
 			}
@@ -343,19 +344,19 @@ func (w *scene) targets(a attempt) {
 // against asks for the actions of a technique on a target: one way for each of its policies that may be changed, else one.
 func (w *scene) against(a attempt, t *account.Principal) []attempt {
 	ways := []attempt{a}
-	for _, r := range a.requires {
+	for _, r := range a.Requires {
 		var next []attempt
 		for _, one := range ways {
 			switch {
 			case one.when.Never():
-			case r.on == onPolicy:
+			case r.About == onPolicy:
 				for _, policy := range w.Attached(t) {
-					if w.own(a.who, r.action, policy) {
-						next = append(next, w.on(one, r.action, policy))
+					if w.own(a.who, r.Action, policy) {
+						next = append(next, w.on(one, r.Action, policy))
 					}
 				}
-			case r.action == assumeRole || w.own(a.who, r.action, t.Resource):
-				next = append(next, w.on(one, r.action, t.Resource))
+			case r.Action == assumeRole || w.own(a.who, r.Action, t.Resource):
+				next = append(next, w.on(one, r.Action, t.Resource))
 			}
 		}
 		ways = next
@@ -398,8 +399,8 @@ func (w *scene) groups(a attempt) {
 			continue
 		}
 		one := a
-		for _, r := range a.requires {
-			one = w.on(one, r.action, g.Resource)
+		for _, r := range a.Requires {
+			one = w.on(one, r.Action, g.Resource)
 		}
 		w.tell(one, g.ID, plinth.Escalate)
 	}
@@ -408,7 +409,7 @@ func (w *scene) groups(a attempt) {
 // self tells who can rewrite his own policies, those of a group of his, or what is attached to him.
 func (w *scene) self(a attempt) {
 	var own []*plinth.Resource
-	switch a.requires[0].on {
+	switch a.Requires[0].About {
 	case onRole:
 		if a.who.Kind == iam.Role {
 			own = append(own, a.who.Resource)
@@ -426,8 +427,8 @@ func (w *scene) self(a attempt) {
 	}
 	for _, r := range own {
 		one := a
-		for _, q := range a.requires {
-			one = w.on(one, q.action, r)
+		for _, q := range a.Requires {
+			one = w.on(one, q.Action, r)
 		}
 		if one = w.facts(one, nil); one.when.Never() {
 			continue

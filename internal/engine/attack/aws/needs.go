@@ -10,7 +10,7 @@ import (
 // facts asks for what a technique needs besides permissions. What the code does not tell becomes a condition. on is the principal
 // that it is about, nil before that is known: what is about it is then left for later.
 func (w *scene) facts(a attempt, on *account.Principal) attempt {
-	for _, need := range a.needs {
+	for _, need := range a.Needs {
 		name, arg, _ := strings.Cut(need, ":")
 		var when iam.Formula
 		switch {

@@ -38,7 +38,7 @@ func (w *scene) administrators(ctx context.Context) error {
 			}
 			w.member(&proof, p)
 			w.relate(plinth.Relation{
-				From: p.ID, To: w.admin(p.Account), Kind: plinth.Admin, Permissions: everything, When: condition(way.When), Evidence: proof.steps,
+				From: p.ID, To: w.admin(p.Account), Kind: plinth.Admin, Permissions: everything, When: way.When.Condition(), Evidence: proof.steps,
 			})
 		}
 	}

@@ -32,7 +32,7 @@ func (w *scene) runsAs(r *plinth.Resource, run account.Run) {
 	p.add(run.By, assumeRole, run.Role.Resource.Label(), run.Role.Resource.Head())
 	typ := account.TypeOf(r)
 	w.runs[typ] = append(w.runs[typ], workload{r, run.Role})
-	w.relate(plinth.Relation{From: r.ID, To: run.Role.ID, Kind: plinth.RunsAs, When: condition(run.When), Evidence: append(steps, p.steps...)})
+	w.relate(plinth.Relation{From: r.ID, To: run.Role.ID, Kind: plinth.RunsAs, When: run.When.Condition(), Evidence: append(steps, p.steps...)})
 }
 
 // inside tells what runs inside of what: tasks of a service, machines of a group and of a template.

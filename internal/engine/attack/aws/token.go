@@ -20,7 +20,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 		const action = "sts:AssumeRoleWithSAML"
 		if a := w.Trust(role, who, nil); a.Result == iam.Allowed {
 			w.relate(plinth.Relation{
-				From: w.named(provider), To: role.ID, Kind: plinth.Assume, Permissions: []string{action}, When: condition(a.When), Evidence: w.steps(a, action, role),
+				From: w.named(provider), To: role.ID, Kind: plinth.Assume, Permissions: []string{action}, When: a.When.Condition(), Evidence: w.steps(a, action, role),
 			})
 		}
 		return
@@ -40,7 +40,7 @@ func (w *scene) federated(role *account.Principal, provider string) {
 		for _, subject := range subjects {
 			token := w.token(issuer, subject, steps)
 			w.relate(plinth.Relation{
-				From: token, To: role.ID, Kind: plinth.Assume, Permissions: []string{action}, When: condition(iam.Formula{rest}), Evidence: steps,
+				From: token, To: role.ID, Kind: plinth.Assume, Permissions: []string{action}, When: iam.Formula{rest}.Condition(), Evidence: steps,
 			})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
@@ -35,7 +36,7 @@ type scene struct {
 	*azure.Estate
 	g      *graph.Graph
 	to     graph.Sink
-	edges  []edge
+	edges  []technique.Technique
 	admins map[*azure.Principal]map[string]iam.Formula
 	told   map[plinth.ID]bool
 	owned  []string // scopes that somebody administers, in the order in which it was found
@@ -132,14 +133,6 @@ func (w *scene) also(p *azure.Principal, a attempt, way azure.Way, action string
 	return a
 }
 
-// condition writes a formula as the condition of a relation.
-func condition(f iam.Formula) plinth.Condition {
-	if f.Always() {
-		return nil
-	}
-	return f.Strings()
-}
-
 // surely tells whether a principal administers one of some scopes without condition.
 func (w *scene) surely(p *azure.Principal, scopes []string) bool {
 	return slices.ContainsFunc(scopes, func(s string) bool { return w.admins[p][s].Always() })
@@ -182,7 +175,7 @@ func (w *scene) administers(p *azure.Principal) {
 		for i := range all.steps {
 			all.steps[i].Note, _, _ = strings.Cut(all.steps[i].Note, ": ")
 		}
-		w.relate(plinth.Relation{From: w.node(p), To: w.admin(scope), Kind: plinth.Admin, Permissions: everything, When: condition(all.when), Evidence: all.steps})
+		w.relate(plinth.Relation{From: w.node(p), To: w.admin(scope), Kind: plinth.Admin, Permissions: everything, When: all.when.Condition(), Evidence: all.steps})
 	}
 }
 

@@ -61,7 +61,7 @@ func (w *scene) reads(p *azure.Principal) {
 					continue
 				}
 				a := w.also(p, attempt{when: iam.Always()}, ways[0], by.action)
-				w.relate(plinth.Relation{From: w.node(p), To: r.ID, Kind: plinth.Can, Permissions: []string{by.action}, When: condition(a.when), Evidence: a.steps})
+				w.relate(plinth.Relation{From: w.node(p), To: r.ID, Kind: plinth.Can, Permissions: []string{by.action}, When: a.when.Condition(), Evidence: a.steps})
 				break
 			}
 		}

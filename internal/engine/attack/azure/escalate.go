@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/azure"
 )
@@ -100,7 +101,7 @@ func (w *scene) escalates(p *azure.Principal) {
 	}
 	for i := range w.edges {
 		e := &w.edges[i]
-		switch e.to {
+		switch e.To {
 		case toPassed, toTarget:
 			for _, t := range w.Principals() {
 				if t != p && t.Resource != nil && t.Resource.Type == "Microsoft.ManagedIdentity/userAssignedIdentities" {
@@ -108,7 +109,7 @@ func (w *scene) escalates(p *azure.Principal) {
 				}
 			}
 		case toRunning:
-			for _, typ := range e.workloads {
+			for _, typ := range e.Workloads {
 				for _, k := range w.g.OfType(typ) {
 					if r := w.g.Resources()[k]; !r.Data && !r.External && r != p.Resource {
 						w.try(p, e, nil, nil, w.Scopes(r), r.ID)
@@ -117,7 +118,7 @@ func (w *scene) escalates(p *azure.Principal) {
 			}
 		case toAdmin:
 			for _, scope := range w.groups(p) {
-				if !w.surely(p, w.Above(scope)) && len(w.Ways(p, e.requires[0].action, false, w.Above(scope))) > 0 {
+				if !w.surely(p, w.Above(scope)) && len(w.Ways(p, e.Requires[0].Action, false, w.Above(scope))) > 0 {
 					w.try(p, e, nil, w.Above(scope), nil, plinth.AzureAdmin(scope))
 				}
 			}
@@ -132,7 +133,7 @@ func (w *scene) escalates(p *azure.Principal) {
 }
 
 // passes tells who may hand an identity to something that he makes: wherever he may make it.
-func (w *scene) passes(p *azure.Principal, e *edge, t *azure.Principal) {
+func (w *scene) passes(p *azure.Principal, e *technique.Technique, t *azure.Principal) {
 	in := w.Scopes(t.Resource)[1:]
 	for _, scope := range w.groups(p) {
 		if !slices.Contains(in, scope) {
@@ -143,39 +144,39 @@ func (w *scene) passes(p *azure.Principal, e *edge, t *azure.Principal) {
 }
 
 // try tells a technique if a principal may do all that it needs.
-func (w *scene) try(p *azure.Principal, e *edge, identity, in, workload []string, to plinth.ID) {
+func (w *scene) try(p *azure.Principal, e *technique.Technique, identity, in, workload []string, to plinth.ID) {
 	if w.surely(p, identity) || w.surely(p, workload) {
 		return
 	}
 	a := attempt{when: iam.Always()}
-	r := plinth.Relation{From: w.node(p), To: to, Kind: plinth.Escalate, Technique: e.id}
-	for _, q := range e.requires {
+	r := plinth.Relation{From: w.node(p), To: to, Kind: plinth.Escalate, Technique: e.ID}
+	for _, q := range e.Requires {
 		scopes := in
-		switch q.about {
-		case "identity":
+		switch q.About {
+		case onIdentity:
 			scopes = identity
-		case "workload":
+		case onWorkload:
 			scopes = workload
 		}
-		ways := w.Ways(p, q.action, false, scopes)
+		ways := w.Ways(p, q.Action, false, scopes)
 		if len(ways) == 0 {
 			return
 		}
 		way := ways[0]
-		if q.action == "Microsoft.Authorization/roleAssignments/write" {
+		if q.Action == "Microsoft.Authorization/roleAssignments/write" {
 			way.When = azure.Unlimited(way.When)
 		}
-		a = w.also(p, a, way, q.action)
-		r.Permissions = append(r.Permissions, q.action)
+		a = w.also(p, a, way, q.Action)
+		r.Permissions = append(r.Permissions, q.Action)
 	}
 	if a.when.Never() {
 		return
 	}
-	r.When, r.Evidence = condition(a.when), a.steps
+	r.When, r.Evidence = a.when.Condition(), a.steps
 	if !w.first(&r) {
 		return
 	}
-	if e.to == toAdmin || e.to == toRole {
+	if e.To == toAdmin || e.To == toRole {
 		w.admin(in[0])
 	}
 	w.relate(r)

@@ -56,7 +56,7 @@ func (w *scene) read(p *google.Principal, r *plinth.Resource, action string) {
 	}
 	ways := w.Ways(p, action, scopes)
 	for _, way := range ways[:min(len(ways), maxWays)] {
-		when, from := condition(way.When), w.node(p)
+		when, from := way.When.Condition(), w.node(p)
 		w.told[plinth.ID(string(from)+">"+string(r.ID))] = true
 		if v, _ := r.Known().At("iamConfiguration", "publicAccessPrevention"); v.Str() == "enforced" && (p.Member == google.Everybody || p.Member == google.SignedIn) {
 			return

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/google"
 )
@@ -60,7 +61,7 @@ func (w *scene) administers(p *google.Principal) {
 		for i := range all.steps {
 			all.steps[i].Note, _, _ = strings.Cut(all.steps[i].Note, ": ")
 		}
-		w.relate(plinth.Relation{From: w.node(p), To: w.admin(scope), Kind: plinth.Admin, Permissions: everything, When: condition(all.when), Evidence: all.steps})
+		w.relate(plinth.Relation{From: w.node(p), To: w.admin(scope), Kind: plinth.Admin, Permissions: everything, When: all.when.Condition(), Evidence: all.steps})
 	}
 }
 
@@ -68,10 +69,10 @@ func (w *scene) administers(p *google.Principal) {
 func (w *scene) escalates(p *google.Principal) {
 	for i := range w.edges {
 		e := &w.edges[i]
-		if slices.ContainsFunc(e.requires, func(r requirement) bool { return !w.Able(p, r.action) }) {
+		if slices.ContainsFunc(e.Requires, func(r technique.Requirement) bool { return !w.Able(p, r.Action) }) {
 			continue
 		}
-		switch e.to {
+		switch e.To {
 		case toPassed, toTarget:
 			for _, t := range w.Principals() {
 				if t != p && t.Project != "" && t.Resource != nil {
@@ -79,7 +80,7 @@ func (w *scene) escalates(p *google.Principal) {
 				}
 			}
 		case toRunning:
-			for _, typ := range e.workloads {
+			for _, typ := range e.Workloads {
 				for _, load := range w.runs[typ] {
 					if load.as != p {
 						w.try(p, e, w.account(load.as), nil, w.Scopes(load.resource), func(attempt) plinth.ID { return load.resource.ID })
@@ -92,7 +93,7 @@ func (w *scene) escalates(p *google.Principal) {
 			w.made(p, e, w.Agent)
 		case toAdmin:
 			for _, scope := range w.groups(p) {
-				if slices.ContainsFunc(e.on, func(prefix string) bool { return strings.HasPrefix(scope, prefix) }) {
+				if slices.ContainsFunc(e.On, func(prefix string) bool { return strings.HasPrefix(scope, prefix) }) {
 					w.try(p, e, nil, w.Above(scope), nil, func(attempt) plinth.ID { return w.admin(scope) })
 				}
 			}
@@ -111,9 +112,9 @@ func (w *scene) account(p *google.Principal) []string {
 }
 
 // made tells a technique that leads to an account that Google makes in each project.
-func (w *scene) made(p *google.Principal, e *edge, of func(string, plinth.Location) *google.Principal) {
+func (w *scene) made(p *google.Principal, e *technique.Technique, of func(string, plinth.Location) *google.Principal) {
 	for _, project := range w.Projects() {
-		if len(w.Ways(p, e.requires[0].action, w.Above(project))) == 0 {
+		if len(w.Ways(p, e.Requires[0].Action, w.Above(project))) == 0 {
 			continue
 		}
 		account := append([]string{project + "/made"}, w.Above(project)...)
@@ -127,35 +128,35 @@ func (w *scene) made(p *google.Principal, e *edge, of func(string, plinth.Locati
 }
 
 // try tells a technique if a principal has all that it needs: on a service account, a workload, and the scope that both lie in.
-func (w *scene) try(p *google.Principal, e *edge, account, in, workload []string, to func(attempt) plinth.ID) {
+func (w *scene) try(p *google.Principal, e *technique.Technique, account, in, workload []string, to func(attempt) plinth.ID) {
 	if w.surely(p, account) || w.surely(p, in) || w.surely(p, workload) {
 		return
 	}
 	a := attempt{who: p, when: iam.Always()}
-	r := plinth.Relation{Kind: e.kind, Technique: e.id}
-	for _, q := range e.requires {
+	r := plinth.Relation{Kind: e.Kind, Technique: e.ID}
+	for _, q := range e.Requires {
 		scopes := in
-		switch q.about {
-		case "account":
+		switch q.About {
+		case onAccount:
 			scopes = account
-		case "workload":
+		case onWorkload:
 			scopes = workload
 		}
-		ways := w.Ways(p, q.action, scopes)
+		ways := w.Ways(p, q.Action, scopes)
 		if len(ways) == 0 {
 			return
 		}
 		way := ways[0]
-		if strings.HasSuffix(q.action, ".setIamPolicy") {
+		if strings.HasSuffix(q.Action, ".setIamPolicy") {
 			way.When = google.Unlimited(way.When)
 		}
-		a = a.also(way, q.action)
-		r.Permissions = append(r.Permissions, q.action)
+		a = a.also(way, q.Action)
+		r.Permissions = append(r.Permissions, q.Action)
 	}
 	if a.when.Never() {
 		return
 	}
-	r.From, r.To, r.When, r.Evidence = w.node(p), to(a), condition(a.when), a.steps
+	r.From, r.To, r.When, r.Evidence = w.node(p), to(a), a.when.Condition(), a.steps
 	if r.To == "" || !w.first(&r) {
 		return
 	}
@@ -177,7 +178,7 @@ func (w *scene) first(r *plinth.Relation) bool {
 }
 
 // rewrites tells who can change a custom role that he holds himself: he has every permission where he holds it.
-func (w *scene) rewrites(p *google.Principal, e *edge) {
+func (w *scene) rewrites(p *google.Principal, e *technique.Technique) {
 	for _, b := range p.Bindings() {
 		for _, name := range b.Role.Known {
 			role := w.Of(name)

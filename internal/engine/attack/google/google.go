@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/google"
@@ -34,7 +35,7 @@ type scene struct {
 	*google.Estate
 	g      *graph.Graph
 	to     graph.Sink
-	edges  []edge
+	edges  []technique.Technique
 	runs   map[string][]workload // by type
 	admins map[*google.Principal]map[string]iam.Formula
 	told   map[plinth.ID]bool
@@ -192,14 +193,6 @@ func place(scope string) string {
 		return strings.TrimSuffix(scope[i+1:], "}")
 	}
 	return scope
-}
-
-// condition writes a formula as the condition of a relation.
-func condition(f iam.Formula) plinth.Condition {
-	if f.Always() {
-		return nil
-	}
-	return f.Strings()
 }
 
 // surely tells whether a principal administers one of some scopes without condition.

@@ -80,7 +80,7 @@ func (c *cluster) escapes(l *workload, x *container) {
 					continue
 				}
 				c.escape(l, x, e, w, p)
-				c.tell(plinth.Relation{From: m.id, To: c.targetOf(w), Kind: e.kind, Technique: e.id, When: condition(p.when), Evidence: p.steps})
+				c.tell(plinth.Relation{From: m.id, To: c.targetOf(w), Kind: e.kind, Technique: e.id, When: p.when.Condition(), Evidence: p.steps})
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func (c *cluster) escape(l *workload, x *container, e *edge, w *way, p proof) {
 		return
 	}
 	if w.to != toSiblings {
-		c.tell(plinth.Relation{From: x.id, To: c.targetOf(w), Kind: e.kind, Technique: e.id, When: condition(p.when), Evidence: p.steps})
+		c.tell(plinth.Relation{From: x.id, To: c.targetOf(w), Kind: e.kind, Technique: e.id, When: p.when.Condition(), Evidence: p.steps})
 		return
 	}
 	if len(l.containers) > maxSiblings {
@@ -106,7 +106,7 @@ func (c *cluster) escape(l *workload, x *container, e *edge, w *way, p proof) {
 	}
 	for _, y := range l.containers {
 		if y != x && y.running && x.running {
-			c.tell(plinth.Relation{From: x.id, To: y.id, Kind: e.kind, Technique: e.id, When: condition(p.when), Evidence: p.steps})
+			c.tell(plinth.Relation{From: x.id, To: y.id, Kind: e.kind, Technique: e.id, When: p.when.Condition(), Evidence: p.steps})
 		}
 	}
 }

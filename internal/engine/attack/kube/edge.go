@@ -2,15 +2,11 @@ package kube
 
 import (
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/plinthsec/plinth"
-	"github.com/plinthsec/plinth/internal/document"
-	"github.com/plinthsec/plinth/rules"
+	"github.com/plinthsec/plinth/internal/engine/attack/technique"
 )
-
-const edgesFile = "kubernetes.yaml"
 
 // edge is one technique of rules/edges/kubernetes.yaml.
 type edge struct {
@@ -86,25 +82,13 @@ type book struct {
 
 // load reads the edges that come with the product, in the order of the file.
 func load() (*book, error) {
-	data, err := fs.ReadFile(rules.Edges(), edgesFile)
-	if err != nil {
-		return nil, fmt.Errorf("read edges: %w", err)
-	}
 	b := &book{known: map[string]*right{}}
-	var fault error
-	problems := (&document.Parser{}).Parse(edgesFile, data, func(d document.Document) {
-		for _, f := range d.Value.Fields() {
-			e, err := b.edge(f.Key, f.Value)
-			if err != nil && fault == nil {
-				fault = fmt.Errorf("%s: %s: %w", edgesFile, f.Key, err)
-			}
-			b.edges = append(b.edges, e)
-		}
+	err := technique.Read("kubernetes.yaml", func(id string, v plinth.Value) error {
+		e, err := b.edge(id, v)
+		b.edges = append(b.edges, e)
+		return err
 	})
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("%s:%d: %s", edgesFile, problems[0].At.Line, problems[0].Text)
-	}
-	return b, fault
+	return b, err
 }
 
 func (b *book) edge(id string, v plinth.Value) (edge, error) {

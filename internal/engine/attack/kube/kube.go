@@ -223,14 +223,6 @@ func (c *cluster) tell(r plinth.Relation) {
 	}
 }
 
-// condition is a formula as a relation carries it.
-func condition(f iam.Formula) plinth.Condition {
-	if f.Always() {
-		return nil
-	}
-	return f.Strings()
-}
-
 // step is a piece of evidence about a resource.
 func step(r *plinth.Resource, at plinth.Location, cost uint8, note string) plinth.Step {
 	s := plinth.Step{Note: note, At: at, Cost: cost}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -46,9 +45,6 @@ func read(t testing.TB, files map[string]string) []*plinth.Resource {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		text := files[name]
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
-		if path.Base(name) == "Chart.yaml" {
-			continue
-		}
 		p.Files = append(p.Files, plinth.File{Path: name, Data: []byte(text)})
 	}
 	h := &heap{}
@@ -58,7 +54,33 @@ func read(t testing.TB, files map[string]string) []*plinth.Resource {
 	for _, x := range h.problems {
 		t.Errorf("%s:%d: %s", x.At.Path, x.At.Line, x.Text)
 	}
+	for _, r := range h.resources {
+		r.Props = opened(r.Props)
+	}
 	return h.resources
+}
+
+// opened makes unknown what stands in braces, as a value is that only a cluster would tell.
+func opened(v plinth.Value) plinth.Value {
+	switch v.Kind() {
+	case plinth.String:
+		if strings.HasPrefix(v.Str(), "{{") {
+			return plinth.UnknownOf(v.Str()).WithOrigin(v.Origin())
+		}
+	case plinth.List:
+		list := make([]plinth.Value, v.Len())
+		for i, e := range v.List() {
+			list[i] = opened(e)
+		}
+		return plinth.ListOf(list).WithOrigin(v.Origin())
+	case plinth.Map:
+		fields := make([]plinth.Field, v.Len())
+		for i, f := range v.Fields() {
+			fields[i] = plinth.Field{Key: f.Key, Value: opened(f.Value)}
+		}
+		return plinth.MapOf(fields).WithOrigin(v.Origin()).WithRefs(v.Refs()...)
+	}
+	return v
 }
 
 func relate(t testing.TB, resources []*plinth.Resource) *heap {

@@ -164,7 +164,7 @@ func (c *cluster) tellWorkloads() {
 				Evidence: []plinth.Step{step(l.resource, l.resource.Place(x.value), 0, l.address+" runs container "+x.name)},
 			})
 			if !when.Never() {
-				c.tell(plinth.Relation{From: x.id, To: l.account.id, Kind: plinth.RunsAs, Technique: "IDENTITY_ASSUME", When: condition(when), Evidence: []plinth.Step{runs}})
+				c.tell(plinth.Relation{From: x.id, To: l.account.id, Kind: plinth.RunsAs, Technique: "IDENTITY_ASSUME", When: when.Condition(), Evidence: []plinth.Step{runs}})
 			}
 			c.escapes(l, x)
 		}
@@ -173,7 +173,7 @@ func (c *cluster) tellWorkloads() {
 			where = iam.Always()
 		}
 		c.tell(plinth.Relation{
-			From: c.nodes(), To: l.id, Kind: plinth.Escalate, Technique: "POD_ATTACH", When: condition(where),
+			From: c.nodes(), To: l.id, Kind: plinth.Escalate, Technique: "POD_ATTACH", When: where.Condition(),
 			Evidence: []plinth.Step{step(l.resource, l.at, 0, "whoever holds a node holds the pods that run on it")},
 		})
 		if !told {
@@ -195,13 +195,13 @@ func (c *cluster) tellWorkloads() {
 
 // tellToken tells who holds the token that is mounted in a workload's pods.
 func (c *cluster) tellToken(l *workload, when iam.Formula, runs plinth.Step) {
-	c.tell(plinth.Relation{From: l.id, To: l.account.id, Kind: plinth.RunsAs, Technique: "IDENTITY_ASSUME", When: condition(when), Evidence: []plinth.Step{runs}})
+	c.tell(plinth.Relation{From: l.id, To: l.account.id, Kind: plinth.RunsAs, Technique: "IDENTITY_ASSUME", When: when.Condition(), Evidence: []plinth.Step{runs}})
 	id := plinth.ID(string(l.id) + "/kube-api-access")
 	c.to.Node(plinth.Node{ID: id, Type: "volume", Name: "kube-api-access", Address: l.address + "/kube-api-access", At: l.at})
 	on := iam.Always()
 	if l.kind != "DaemonSet" {
 		on = iam.If(iam.Fact("a pod of " + l.address + " runs on that node"))
 	}
-	c.tell(plinth.Relation{From: c.volumes, To: id, Kind: plinth.Escalate, Technique: "VOLUME_ACCESS", When: condition(on.And(when)), Evidence: []plinth.Step{runs}})
-	c.tell(plinth.Relation{From: id, To: l.account.id, Kind: plinth.Assume, Technique: "TOKEN_STEAL", When: condition(when), Evidence: []plinth.Step{runs}})
+	c.tell(plinth.Relation{From: c.volumes, To: id, Kind: plinth.Escalate, Technique: "VOLUME_ACCESS", When: on.And(when).Condition(), Evidence: []plinth.Step{runs}})
+	c.tell(plinth.Relation{From: id, To: l.account.id, Kind: plinth.Assume, Technique: "TOKEN_STEAL", When: when.Condition(), Evidence: []plinth.Step{runs}})
 }

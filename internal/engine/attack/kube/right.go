@@ -176,7 +176,7 @@ func placesOf(steps []plinth.Step) string {
 func (c *cluster) flush() {
 	for i := range c.said {
 		r := &c.said[i]
-		r.When = condition(r.when)
+		r.When = r.when.Condition()
 		c.tell(r.Relation)
 	}
 	c.said = c.said[:0]
@@ -300,7 +300,7 @@ func (c *cluster) fan(k *claim, list []target) plinth.ID {
 	for i := range list {
 		t := &list[i]
 		c.tell(plinth.Relation{
-			From: id, To: t.id, Kind: k.edge.kind, Technique: k.edge.id, When: condition(t.when),
+			From: id, To: t.id, Kind: k.edge.kind, Technique: k.edge.id, When: t.when.Condition(),
 			Evidence: []plinth.Step{{Note: t.address + " is one of the " + string(k.way.to) + " of " + k.scope.String(), At: t.at, Resource: t.address}},
 		})
 	}

@@ -302,7 +302,7 @@ func (c *cluster) tellRoles(s *subject) {
 			c.bound[id] = true
 			c.to.Node(plinth.Node{ID: id, Type: "rbac.authorization.k8s.io/ClusterRole", Name: b.role.Name, Address: roleAddress(b.role), Names: []string{roleAddress(b.role)}})
 		}
-		c.tell(plinth.Relation{From: s.id, To: id, Kind: plinth.Member, Technique: "PERMISSION_DISCOVER", When: condition(b.when), Evidence: []plinth.Step{b.step}})
+		c.tell(plinth.Relation{From: s.id, To: id, Kind: plinth.Member, Technique: "PERMISSION_DISCOVER", When: b.when.Condition(), Evidence: []plinth.Step{b.step}})
 	}
 }
 
@@ -374,7 +374,7 @@ func (c *cluster) tellAdminOf(s *subject, when iam.Formula, steps []plinth.Step)
 	if steps[0].At.Line == 0 {
 		steps[0].At = s.at
 	}
-	c.tell(plinth.Relation{From: s.id, To: c.admin(steps[0]), Kind: plinth.Admin, When: condition(when), Evidence: steps})
+	c.tell(plinth.Relation{From: s.id, To: c.admin(steps[0]), Kind: plinth.Admin, When: when.Condition(), Evidence: steps})
 }
 
 // admin returns the node of whoever administers the cluster.

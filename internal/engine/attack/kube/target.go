@@ -154,7 +154,7 @@ func (c *cluster) tellNewPods() {
 		}
 		when, proof := c.unguarded(ns)
 		if !when.Never() {
-			c.tell(plinth.Relation{From: pod.id, To: c.nodes(), Kind: plinth.Escape, Technique: "POD_CREATE", When: condition(when), Evidence: []plinth.Step{proof}})
+			c.tell(plinth.Relation{From: pod.id, To: c.nodes(), Kind: plinth.Escape, Technique: "POD_CREATE", When: when.Condition(), Evidence: []plinth.Step{proof}})
 		}
 	}
 }

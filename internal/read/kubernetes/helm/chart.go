@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -204,7 +205,7 @@ func (l *loader) chart(root string, content map[string][]byte, depth int) (*Char
 			c.files[name] = content[name]
 		}
 	}
-	for _, sub := range sorted(inner) {
+	for _, sub := range slices.Sorted(maps.Keys(inner)) {
 		if inner[sub]["Chart.yaml"] != nil {
 			one, err := l.chart(l.join(root, "charts/"+sub), inner[sub], depth+1)
 			l.add(c, one, sub, err)
@@ -251,15 +252,6 @@ func (l *loader) local(c *Chart, depth int) {
 			Text: "chart " + d.Name + " " + d.Version + " is not in charts/; run helm dependency build before",
 		})
 	}
-}
-
-func sorted[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // document reads YAML as Helm does: all numbers are float64.
