@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -10,8 +11,9 @@ import (
 	"github.com/plinthsec/plinth/internal/tree"
 )
 
-// change is what a diff touches: files, and the folders of Terraform in which one of them lies, for a module is its whole folder.
-type change struct{ files, folders map[string]bool }
+// change is what a diff touches: files, the folders of Terraform in which one of them lies, for a module is its whole folder, and the
+// Helm charts, for a template says what the chart's values and the charts around it make of it.
+type change struct{ files, folders, charts map[string]bool }
 
 // changedSince asks Git what differs from a revision.
 func changedSince(ctx context.Context, t *tree.Tree, rev string) (*change, error) {
@@ -22,14 +24,30 @@ func changedSince(ctx context.Context, t *tree.Tree, rev string) (*change, error
 	if err != nil {
 		return nil, fault{err}
 	}
-	c := &change{files: map[string]bool{}, folders: map[string]bool{}}
+	c := &change{files: map[string]bool{}, folders: map[string]bool{}, charts: map[string]bool{}}
 	for _, p := range list {
 		c.files[p] = true
 		if terraformFile(p) {
 			c.folders[path.Dir(p)] = true
 		}
+		if chart := chartOf(t.FS, p); chart != "" {
+			c.charts[chart] = true
+		}
 	}
 	return c, nil
+}
+
+// chartOf is the folder of the outermost chart that a file lies in, "" for none.
+func chartOf(fsys fs.FS, p string) string {
+	chart := ""
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		if _, err := fs.Stat(fsys, path.Join(dir, "Chart.yaml")); err == nil {
+			chart = dir
+		}
+		if dir == "." || dir == "/" {
+			return chart
+		}
+	}
 }
 
 func terraformFile(p string) bool {
@@ -58,11 +76,24 @@ func (c *change) touches(f *plinth.Finding) bool {
 		places = append(places, s.At)
 	}
 	if slices.ContainsFunc(places, func(l plinth.Location) bool {
-		return c.files[l.Path] || terraformFile(l.Path) && c.folders[path.Dir(l.Path)]
+		return c.files[l.Path] || terraformFile(l.Path) && c.folders[path.Dir(l.Path)] || c.inChart(l.Path)
 	}) {
 		return true
 	}
 	return f.Resource != nil && !f.Resource.Source.IsNull() && c.folders[path.Clean(f.Resource.Root)]
+}
+
+// inChart tells whether a template is of a chart that has changed.
+func (c *change) inChart(p string) bool {
+	for dir := path.Dir(p); len(c.charts) > 0; dir = path.Dir(dir) {
+		if c.charts[dir] {
+			return true
+		}
+		if dir == "." || dir == "/" {
+			break
+		}
+	}
+	return false
 }
 
 func declarationOf(r *plinth.Resource) *plinth.Declaration {

@@ -8,14 +8,16 @@ import (
 	"testing"
 )
 
-// TestChangedSince: a finding is told when its file, its module, a calling module, or a file of values has changed, and not otherwise.
+// TestChangedSince: a finding is told when its file, its module, a calling module, a file of values, or its chart has changed, and not otherwise.
 func TestChangedSince(t *testing.T) {
 	const bucket = "variable \"name\" { default = null }\nresource \"aws_s3_bucket\" \"b\" {\n  bucket = var.name\n}\n"
 	files := map[string]string{
 		"dev/main.tf":    "module \"b\" {\n  source = \"../bucket\"\n  name = \"dev\"\n}\n",
 		"prod/main.tf":   "module \"b\" {\n  source = \"../other\"\n  name = \"prod\"\n}\n",
 		"bucket/main.tf": bucket, "other/main.tf": bucket, "other/more.tf": "locals {}\n",
-		"k/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n",
+		"k/pod.yaml":   "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: i}]}\n",
+		"h/Chart.yaml": "name: h\n", "h/values.yaml": "image: i\n",
+		"h/templates/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: h}\nspec: {containers: [{name: c, image: {{ .Values.image }}}]}\n",
 	}
 	for _, tc := range []struct {
 		edit string
@@ -26,6 +28,7 @@ func TestChangedSince(t *testing.T) {
 		{"other/more.tf", []string{"module.b.aws_s3_bucket.b@other"}},
 		{"prod/terraform.tfvars", []string{"module.b.aws_s3_bucket.b@other"}},
 		{"k/pod.yaml", []string{"Pod/default/p@k"}},
+		{"h/values.yaml", []string{"Pod/default/h@h"}},
 		{"README.md", nil},
 	} {
 		dir := t.TempDir()
@@ -38,7 +41,7 @@ func TestChangedSince(t *testing.T) {
 		old, _ := os.ReadFile(filepath.Join(dir, tc.edit))
 		put(t, filepath.Join(dir, tc.edit), string(old)+"\n")
 		out := run(t, 0, "scan", dir, "-q", "--only", "misconfig", "--fail-on", "none", "-o", "json", "--changed-since", "HEAD")
-		for _, on := range []string{"module.b.aws_s3_bucket.b@bucket", "module.b.aws_s3_bucket.b@other", "Pod/default/p@k"} {
+		for _, on := range []string{"module.b.aws_s3_bucket.b@bucket", "module.b.aws_s3_bucket.b@other", "Pod/default/p@k", "Pod/default/h@h"} {
 			_, folder, _ := strings.Cut(on, "@")
 			found, want := strings.Contains(out, `"path": "`+folder+`/`), false
 			for _, w := range tc.want {

@@ -238,7 +238,7 @@ func choose(s fix.State, names []string, least plinth.Severity) ([]*plinth.Findi
 	}
 	for k, n := range names {
 		if !used[k] {
-			return nil, faultf("no finding has the key, rule or path %q", n)
+			return nil, faultf("%q is neither a folder or file that is there nor the key, rule or path of a finding", n)
 		}
 	}
 	return out, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,10 @@ func suggestLeast(cmd *cobra.Command, s Streams, format, workload, target string
 		}
 		for _, run := range w.estate.Runs(r) {
 			if known = append(known, r.Label()); workload == "" || workload == r.Label() || workload == string(r.ID) {
-				found = append(found, least.For(w.estate, facts, r, run.Role, w.source(t, r)))
+				found = append(found, least.For(w.estate, facts, r, run.Role, w.source(t, r, func(p plinth.Problem) {
+					fmt.Fprintf(s.Err, "plinth: %s: %s\n", p.At.Path, p.Text)
+					problems = append(problems, p)
+				})))
 			}
 		}
 	}
@@ -98,27 +102,45 @@ func suggestLeast(cmd *cobra.Command, s Streams, format, workload, target string
 	return nil
 }
 
-// source reads the code of a workload; what cannot be read is left out, as a proposal without it says that it guesses.
-func (w *accessWorld) source(t *tree.Tree, r *plinth.Resource) []least.File {
+// source reads the code of a workload. What cannot be read is told: the proposal may lack what it does.
+func (w *accessWorld) source(t *tree.Tree, r *plinth.Resource, problem func(plinth.Problem)) []least.File {
 	folder, _, _ := w.estate.Code(r)
 	if folder == "" || t.FS == nil {
 		return nil
 	}
 	var out []least.File
-	_ = fs.WalkDir(t.FS, folder, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || len(out) >= maxSources {
+	unread := func(p string, kind plinth.ProblemKind, text string) {
+		problem(plinth.Problem{Kind: kind, At: plinth.Location{Path: p}, Text: text + ", so that the proposal for " + r.Label() + " may lack something"})
+	}
+	err := fs.WalkDir(t.FS, folder, func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			unread(p, plinth.Unreadable, tree.Reason(err))
+			return nil
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || !least.Reads(p):
+			return nil
+		case len(out) >= maxSources:
+			unread(p, plinth.Limit, "more than "+strconv.Itoa(maxSources)+" files of code")
 			return fs.SkipAll
 		}
-		if d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
-			return fs.SkipDir
+		info, err := d.Info()
+		if err == nil && info.Size() > maxSource {
+			unread(p, plinth.Limit, "the file has more than "+strconv.Itoa(maxSource>>20)+" MiB")
+			return nil
 		}
-		if info, err := d.Info(); err == nil && d.Type().IsRegular() && info.Size() <= maxSource {
-			if text, err := fs.ReadFile(t.FS, p); err == nil {
-				out = append(out, least.File{Path: p, Text: text})
-			}
+		text, err := fs.ReadFile(t.FS, p)
+		if err != nil {
+			unread(p, plinth.Unreadable, tree.Reason(err))
+			return nil
 		}
+		out = append(out, least.File{Path: p, Text: text})
 		return nil
 	})
+	if err != nil {
+		unread(folder, plinth.Unreadable, tree.Reason(err))
+	}
 	return out
 }
 

@@ -11,14 +11,14 @@ import (
 	"github.com/plinthsec/plinth/internal/iam"
 )
 
-// Limits of reading code.
-const (
-	maxFile = 2 << 20 // bytes of a file: what people write is smaller
-	maxCode = 1 << 25 // bytes of all files of a workload
-)
+// The limit of reading code.
+const maxCode = 1 << 25 // bytes of all files of a workload
 
 // languages are the endings of files whose calls are read.
 var languages = []string{".py", ".js", ".mjs", ".cjs", ".ts", ".go", ".java", ".kt", ".rb", ".cs", ".rs", ".php"}
+
+// Reads tells whether calls are read out of a file of this name.
+func Reads(name string) bool { return slices.Contains(languages, path.Ext(name)) }
 
 // calls are the names that code calls or makes, in small letters without underscores, with the first place of each.
 type calls struct {
@@ -30,7 +30,7 @@ func read(source []File) *calls {
 	c := &calls{at: map[string]plinth.Location{}}
 	left := maxCode
 	for _, f := range source {
-		if !slices.Contains(languages, path.Ext(f.Path)) || len(f.Text) > maxFile || left < len(f.Text) {
+		if !Reads(f.Path) || left < len(f.Text) {
 			continue
 		}
 		left -= len(f.Text)

@@ -9,6 +9,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
 	"github.com/plinthsec/plinth/internal/read/kubernetes/helm"
+	"github.com/plinthsec/plinth/internal/tree"
 )
 
 const chartFile = "Chart.yaml" // says that a folder is a Helm chart
@@ -44,10 +45,17 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 			continue // rendered through the chart that brings it, with that one's values
 		}
 		for _, one := range c.Render(ctx, r.to.Problem) {
-			r.rendered(&one)
+			if !r.excluded(one.Path) {
+				r.rendered(&one)
+			}
 		}
 	}
 	return read, nil
+}
+
+// excluded tells whether the user left a file out: other templates may need what it defines, but it is not reported on.
+func (r *reading) excluded(name string) bool {
+	return slices.ContainsFunc(r.project.Config.Exclude, func(pattern string) bool { return tree.Match(pattern, name) })
 }
 
 // within tells whether a path is a folder or lies in it.

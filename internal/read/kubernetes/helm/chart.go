@@ -22,6 +22,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/tree"
 )
 
 // Limits of one chart with all charts in it.
@@ -84,33 +85,78 @@ func Load(fsys fs.FS, root string, problem func(plinth.Problem)) (*Chart, error)
 	return l.folder(root, 0)
 }
 
-// folder reads the chart in a folder.
+// folder reads the chart in a folder: what makes it up, and, where its templates ask for files, all others.
 func (l *loader) folder(root string, depth int) (*Chart, error) {
 	content := map[string][]byte{}
-	err := fs.WalkDir(l.fsys, root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
-			return fs.SkipDir
-		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		if info, err := d.Info(); err != nil || info.Size() > maxFile {
-			return err
-		}
-		data, err := fs.ReadFile(l.fsys, p)
-		if err != nil {
-			return err
-		}
-		content[strings.TrimPrefix(strings.TrimPrefix(p, root), "/")] = data
-		return l.count(len(data))
-	})
-	if err != nil {
+	if err := l.walk(root, content, true); err != nil {
 		return nil, fmt.Errorf("the chart cannot be read: %w", err)
 	}
+	for name, data := range content {
+		if strings.HasPrefix(name, "templates/") && bytes.Contains(data, []byte(".Files")) {
+			if err := l.walk(root, content, false); err != nil {
+				return nil, fmt.Errorf("the files of the chart cannot be read: %w", err)
+			}
+			break
+		}
+	}
 	return l.chart(root, content, depth)
+}
+
+// walk reads the files at the top of a chart, its templates and its charts, or all others.
+func (l *loader) walk(root string, content map[string][]byte, parts bool) error {
+	return fs.WalkDir(l.fsys, root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := p
+		if root != "." {
+			name = strings.TrimPrefix(strings.TrimPrefix(p, root), "/")
+		}
+		top, _, below := strings.Cut(name, "/")
+		part := !below && !d.IsDir() || top == "templates" || top == "charts"
+		switch {
+		case p == root:
+			return nil
+		case d.IsDir():
+			if part != parts || d.Name() == ".git" || d.Name() == "node_modules" {
+				return fs.SkipDir
+			}
+			return nil
+		case part != parts:
+			return nil
+		}
+		data, err := l.read(p, d)
+		if data != nil {
+			content[name] = data
+		}
+		return err
+	})
+}
+
+// read reads a file; nil is one that was left out, with a problem where that may matter. The error is that the chart is too large.
+func (l *loader) read(p string, d fs.DirEntry) ([]byte, error) {
+	info, err := fs.Stat(l.fsys, p) // of a link what it leads to, as long as that lies in the target
+	switch {
+	case err != nil && d.Type()&fs.ModeSymlink != 0:
+		return nil, nil // it leads out of the target, which whoever lists the files tells
+	case err != nil:
+		l.problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: "a file of a Helm chart cannot be read"})
+		return nil, nil
+	case !info.Mode().IsRegular():
+		if d.Type()&fs.ModeSymlink != 0 {
+			l.problem(plinth.Problem{Kind: plinth.Unsupported, At: plinth.Location{Path: p}, Text: "a link to a folder in a Helm chart is not followed"})
+		}
+		return nil, nil
+	case info.Size() > maxFile:
+		l.large(p)
+		return nil, nil
+	}
+	data, err := fs.ReadFile(l.fsys, p)
+	if err != nil {
+		l.problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: "a file of a Helm chart cannot be read"})
+		return nil, nil
+	}
+	return data, l.count(len(data))
 }
 
 var errLimit = errors.New("it has more files than a chart is expected to have")
@@ -122,6 +168,14 @@ func (l *loader) count(bytes int) error {
 		return errLimit
 	}
 	return nil
+}
+
+// large tells of a file that is too large to be a part of a chart, unless it is of no use for rendering anyway.
+func (l *loader) large(p string) {
+	switch path.Ext(p) {
+	case ".yaml", ".yml", ".tpl", ".txt", ".json":
+		l.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: p}, Text: fmt.Sprintf("the file of a Helm chart has more than %d MiB and was left out", maxFile>>20)})
+	}
 }
 
 // archive reads a packed chart.
@@ -141,7 +195,11 @@ func (l *loader) archive(name string, data []byte, depth int) (*Chart, error) {
 			return nil, err
 		}
 		_, inner, ok := strings.Cut(path.Clean(h.Name), "/")
-		if h.Typeflag != tar.TypeReg || !ok || h.Size > maxFile {
+		if h.Typeflag != tar.TypeReg || !ok {
+			continue
+		}
+		if h.Size > maxFile {
+			l.large(name + "!" + inner)
 			continue
 		}
 		text, err := io.ReadAll(io.LimitReader(t, maxFile))
@@ -175,6 +233,7 @@ func (l *loader) chart(root string, content map[string][]byte, depth int) (*Char
 		}
 	}
 	c.needs = deps.Dependencies
+	ignore(content)
 	values, err := document(content["values.yaml"])
 	if err != nil {
 		return nil, fmt.Errorf("values.yaml: %w", err)
@@ -213,6 +272,24 @@ func (l *loader) chart(root string, content map[string][]byte, depth int) (*Char
 	}
 	l.local(c, depth)
 	return c, nil
+}
+
+// ignore takes out what the chart's .helmignore names. A list with exceptions (!) is left alone: too much is better than too little.
+func ignore(content map[string][]byte) {
+	var patterns []string
+	for line := range strings.Lines(string(content[".helmignore"])) {
+		switch line = strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "!"):
+			return
+		case line != "" && line[0] != '#':
+			patterns = append(patterns, line)
+		}
+	}
+	for name := range content {
+		if name != "Chart.yaml" && name != "values.yaml" && slices.ContainsFunc(patterns, func(p string) bool { return tree.Match(p, name) }) {
+			delete(content, name)
+		}
+	}
 }
 
 func (l *loader) join(root, name string) string {

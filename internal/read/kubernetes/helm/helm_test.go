@@ -64,6 +64,16 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestLeftOut: what is too large is told, and a folder that is no part of a chart is not read.
+func TestLeftOut(t *testing.T) {
+	got := render(t, map[string]string{
+		"chart/Chart.yaml": "name: x", "chart/templates/a.yaml": "a: 1", "chart/templates/b.yaml": strings.Repeat("# far too long\n", 1<<18), "chart/docs/c.yaml": strings.Repeat("# long\n", 1<<20),
+	})
+	if want := "limit chart/templates/b.yaml:0 the file of a Helm chart has more than 2 MiB and was left out\nchart/templates/a.yaml\n  1│a: 1\n"; got != want {
+		t.Errorf("%.400s", got)
+	}
+}
+
 func FuzzRender(f *testing.F) {
 	f.Add("a: {{ .Values.a }}\n{{- include \"x\" . | nindent 2 }}{{ define \"x\" }}b{{ end }}", "a: 1")
 	f.Add("{{ range $k, $v := .Values }}{{ $k }}: {{ toYaml $v }}{{ end }}", "a: {b: [1, 2]}")
