@@ -121,6 +121,9 @@ func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome
 			continue
 		}
 		list, why := w.Propose(f, w.Read)
+		if len(list) > 0 {
+			list, why = harmless(list)
+		}
 		if len(list) == 0 {
 			if out.Refused == "" {
 				out.Refused = why

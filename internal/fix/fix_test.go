@@ -105,3 +105,21 @@ func FuzzApply(f *testing.F) {
 		}
 	})
 }
+
+func TestHarmless(t *testing.T) {
+	for text, want := range map[string]bool{
+		"  lifecycle_rule {\n    enabled = true\n  }\n":                   false,
+		"    expiration {\n      days = 90\n    }\n":                      false,
+		"  mfa_delete = true\n":                                           false,
+		"  status = \"Inactive\"\n":                                       false,
+		"      LifecycleConfiguration: {Rules: []}\n":                     false,
+		"  resource \"aws_s3_bucket_lifecycle_configuration\" \"b\" {}\n": false,
+		"  status = \"Enabled\"\n":                                        true,
+		"  point_in_time_recovery {\n    enabled = true\n  }\n":           true,
+	} {
+		list, why := harmless([]Candidate{{Edits: []Edit{{Path: "a.tf", Text: text}}}})
+		if got := len(list) == 1; got != want || got == (why != "") {
+			t.Errorf("%q: %v %q", text, got, why)
+		}
+	}
+}
