@@ -68,34 +68,24 @@ func (f *flow) handed() {
 		for _, input := range c.with.Fields() {
 			for _, x := range f.text.expressions(input.Value) {
 				for _, ref := range x.root.flows() {
-					severity := f.outside(c, ref)
-					if severity < plinth.Medium {
+					by := f.decides(c.job, c.step, ref, 0)
+					if !by.proven() || by.what == "" {
 						continue
 					}
-					source := plinth.Step{Note: ref.text + " is what an outsider writes; it becomes input " + input.Key, At: f.expressionAt(x), Resource: f.path}
 					steps := callee.sinks(strings.ToLower(input.Key), map[string]bool{})
 					if len(steps) == 0 {
 						continue
 					}
+					by = f.arrives(by, ref, "becomes input "+input.Key, f.expressionAt(x))
 					f.add(sight{
-						audit: "pipeline-injection-through-call", severity: severity, at: f.expressionAt(x), around: c.step.around, path: under(input.Value, x.text),
+						audit: "pipeline-injection-through-call", severity: by.severity, at: f.expressionAt(x), around: c.step.around, path: under(input.Value, x.text),
 						message:  fmt.Sprintf("%s, through input %s of %s", ref.text, input.Key, uses),
-						evidence: append([]plinth.Step{source}, steps...),
+						evidence: append(by.way, steps...),
 					})
 				}
 			}
 		}
 	}
-}
-
-// outside grades a reference by what outsiders write into it, also through an env; Info where they do not.
-func (f *flow) outside(c passage, n *node) plinth.Severity {
-	head, _, _ := strings.Cut(n.text, ".")
-	if head != "env" && (head != "github" || !foreign(n.text)) {
-		return plinth.Info
-	}
-	_, severity := f.grade(c.job, c.step, n)
-	return severity
 }
 
 // sinks returns the way from an input to the first script that pastes it, nil where there is none. Seen holds the inputs that were

@@ -59,9 +59,16 @@ func (f *flow) injected(j *job, s *step) {
 				f.add(sight{audit: "pipeline-expansion", severity: plinth.Info, at: at, around: s.around, path: under(script, x.text), message: x.text})
 			}
 			for _, n := range refs {
-				audit, severity := f.grade(j, s, n)
+				audit, by := f.grade(j, s, n)
 				at := f.place(x.inner+n.from, x.inner+n.from+len(n.text))
-				f.add(sight{audit: audit, severity: severity, at: at, around: s.around, path: under(script, x.text+" "+n.text), message: n.text})
+				message := n.text
+				if len(by.way) > 0 {
+					if by.what != n.text {
+						message += ", which is " + by.what
+					}
+					by = by.then(n.text+" is expanded in a script", at, f.path)
+				}
+				f.add(sight{audit: audit, severity: by.severity, at: at, around: s.around, path: under(script, x.text+" "+n.text), message: message, evidence: by.way})
 			}
 		}
 	}
@@ -76,56 +83,13 @@ func (f *flow) expressionAt(x expression) plinth.Location {
 	return f.place(from, min(from+len(x.text), x.to))
 }
 
-// grade tells who decides the text of a reference.
-func (f *flow) grade(j *job, s *step, n *node) (audit string, severity plinth.Severity) {
-	const open, closed = "pipeline-template-injection", "pipeline-expansion"
-	name := n.text
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	head, key, _ := strings.Cut(name, ".")
-	switch {
-	case slices.Contains(harmless, last):
-		return closed, plinth.Info
-	case head == "matrix":
-		if _, static := matrix(j, name); static {
-			return closed, plinth.Info
-		}
-		return open, plinth.Medium
-	case head == "env":
-		v := plinth.Value{}
-		for _, env := range []plinth.Value{s.environment, get(j.v, "env"), get(f.doc, "env")} {
-			if v = fold(env, key); !v.IsNull() {
-				break
-			}
-		}
-		if v.IsNull() {
-			return open, plinth.Low
-		}
-		audit, severity = closed, plinth.Info
-		for _, x := range f.text.expressions(v) {
-			for _, ref := range x.root.flows() {
-				if strings.HasPrefix(ref.text, "env.") {
-					continue
-				}
-				if a, sev := f.grade(j, s, ref); a == open {
-					audit, severity = a, max(severity, sev)
-				}
-			}
-		}
-		return audit, severity
-	case head == "inputs" || strings.HasPrefix(name, "github.event.inputs."):
-		if t := get(f.doc, "on", "workflow_dispatch", "inputs"); !f.action && slices.Contains([]string{"boolean", "number", "choice"}, get(fold(t, last), "type").Str()) {
-			return closed, plinth.Info
-		}
-		return open, plinth.Low
-	case head == "github" && foreign(name):
-		if f.action || f.any(append(outsiders, "pull_request", "pull_request_review", "pull_request_review_comment", "workflow_call")...) {
-			return open, plinth.High
-		}
-		return open, plinth.Medium
-	case head == "steps":
-		return open, plinth.Low
+// grade tells which audit a reference in a script is for, and who decides its text.
+func (f *flow) grade(j *job, s *step, n *node) (string, taint) {
+	t := f.decides(j, s, n, 0)
+	if t.severity == plinth.Info {
+		return "pipeline-expansion", t
 	}
-	return closed, plinth.Info
+	return "pipeline-template-injection", t
 }
 
 // foreign tells whether outsiders write (a part of) what a reference stands for.

@@ -20,6 +20,18 @@ type known struct {
 	Advisories []advisory `yaml:"advisories"`
 	Popular    []string   `yaml:"popular"`
 	Verified   []string   `yaml:"verified"`
+	Outputs    []output   `yaml:"outputs"`
+}
+
+// output tells who decides outputs of an action: nobody (numbers, hashes, names that the workflow itself chooses), an outsider, or who
+// decides one of its inputs ("input text").
+type output struct {
+	Action string   `yaml:"action"`
+	Names  []string `yaml:"names"` // in lower case, with * for any text
+	By     string   `yaml:"by"`
+	About  string   `yaml:"about"`  // what the output is
+	Safe   string   `yaml:"safe"`   // from this version the action escapes what outsiders write, unless safe_output is false
+	Listed bool     `yaml:"listed"` // escaped where list-files is shell or escape
 }
 
 // advisory is a range of bad versions of an action: From is the first one, "" for all; Fixed is good.

@@ -20,6 +20,9 @@ import (
 // Name is the engine's name, in reports and for --only and --skip.
 const Name = "pipeline"
 
+// scriptType is the type of a script of the repository that a pipeline calls.
+const scriptType = "pipeline/Script"
+
 // Engine judges pipelines with the audits that it was given.
 type Engine struct {
 	// Plain: comments in the files do not silence findings.
@@ -53,7 +56,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	}
 	files := map[string]*plinth.Resource{}
 	for _, r := range g.Resources() {
-		if judges[r.Type] != nil && r.Source.Kind() == plinth.String {
+		if (judges[r.Type] != nil || r.Type == scriptType) && r.Source.Kind() == plinth.String {
 			files[r.Decl.At.Path] = r
 		}
 	}

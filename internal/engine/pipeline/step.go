@@ -294,6 +294,14 @@ func (f *flow) ran(j *job, s *step) {
 		f.add(sight{audit: "pipeline-github-env", severity: plinth.High, at: f.first(s.run), around: s.around, path: pathOf(s.run)})
 	}
 	f.fetched(s.run, s.around)
+	if script := s.run.Str(); len(script) <= maxScript && (mayEvaluate(script) || strings.Contains(script, "sh ")) {
+		sh := f.shellOf(j, s, 0)
+		sh.expression = nil // what is pasted is a finding of its own
+		list := f.commands(s.run)
+		sh.learn(f.text, list)
+		f.evaluated(sh, list, s.around, s.run)
+		f.callsScripts(sh, list, str(get(s.v, "working-directory")), s.around, s.run)
+	}
 }
 
 // mergers are actions that merge pull requests.

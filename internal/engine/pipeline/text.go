@@ -157,6 +157,11 @@ type command struct {
 // commands returns the logical lines of a script, comments left out.
 func (t *text) commands(v plinth.Value) []command {
 	raw, at := t.raw(v)
+	return t.lines(raw, at, true)
+}
+
+// lines returns the logical lines of a raw text that begins at a byte; an entry of a document has a key or a dash before it.
+func (t *text) lines(raw string, at int, entry bool) []command {
 	var out []command
 	var open *command
 	lines := strings.SplitAfter(raw, "\n")
@@ -164,12 +169,12 @@ func (t *text) commands(v plinth.Value) []command {
 		from := at
 		at += len(line)
 		body := strings.TrimRight(line, " \t\r\n")
-		if i == 0 {
+		if i == 0 && entry {
 			body, from = afterKey(body, from)
 		}
 		trimmed := strings.TrimLeft(body, " \t")
 		from += len(body) - len(trimmed)
-		if trimmed == "" || strings.HasPrefix(trimmed, "#") || i == 0 && len(lines) > 1 && strings.IndexByte("|>", trimmed[0]) >= 0 {
+		if trimmed == "" || strings.HasPrefix(trimmed, "#") || i == 0 && entry && len(lines) > 1 && strings.IndexByte("|>", trimmed[0]) >= 0 {
 			continue
 		}
 		more := strings.HasSuffix(trimmed, "\\")

@@ -13,6 +13,7 @@ type flow struct {
 	action bool
 	on     map[string]plinth.Value // events and their filters
 	jobs   []*job
+	given  map[string]taint // who decides the inputs, in one call of the file; nil where the call is not known
 }
 
 type job struct {

@@ -26,9 +26,14 @@ const (
 	azure      = "azure/Pipeline"
 	bitbucket  = "bitbucket/Pipeline"
 	circleCI   = "circleci/Pipeline"
+	script     = "pipeline/Script"
 )
 
-const maxFile = 4 << 20 // bytes; the services refuse files of a tenth of it
+const (
+	maxFile    = 4 << 20  // bytes; the services refuse files of a tenth of it
+	maxScript  = 64 << 10 // bytes of a script of the repository; longer ones are generated
+	maxScripts = 1000     // scripts of a project that are looked at
+)
 
 type reader struct{}
 
@@ -77,7 +82,7 @@ func kindOf(name string) string {
 
 // Read emits one resource for each document and one for each job of a workflow.
 func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
-	parser := &document.Parser{}
+	parser, own := &document.Parser{}, &scripts{project: p, to: to, seen: map[string]bool{}}
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -91,6 +96,7 @@ func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error
 			if d.Value.Kind() == plinth.Map {
 				found = true
 				emit(f.Path, text, p.Name, d, to)
+				own.called(f.Path, text)
 			}
 		})
 		if len(problems) == 0 && !found {

@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// taking are commands that run a text as code: the next word, or all that follows eval and Invoke-Expression.
+var taking = regexp.MustCompile(`(?:^|[\s;&|("'])(?:(eval|Invoke-Expression|iex)|(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|python[23]?\s+(?:-\w+\s+)*-c|node\s+(?:-e|--eval|-p|--print)|ruby\s+-e|perl\s+(?:-\w+\s+)*-\w*e|php\s+-r|su\s+(?:-\s+)?(?:\S+\s+)?-c|(?:pwsh|powershell)(?:\.exe)?\s+(?:-\w+\s+)*-(?:c|Command))\s+`)
+
+// remote is a command for another machine, whose shell reads the words once more.
+var remote = regexp.MustCompile(`(?:^|[\s;&|("'])(?:ssh|(?:mosh|sshpass\s+(?:-\S+\s+)+ssh))\s+`)
+
+var heredoc = regexp.MustCompile(`<<-?\s*([A-Za-z_]\w*)`)
+
+// code returns the texts of a command line that are run as code once its variables are replaced.
+func code(text string) []string {
+	var out []string
+	for _, m := range taking.FindAllStringSubmatchIndex(text, -1) {
+		rest := text[m[1]:]
+		if m[2] < 0 {
+			out = append(out, rest[:wordEnd(rest)])
+		} else {
+			out = append(out, parts(rest, false)[0])
+		}
+	}
+	for _, m := range remote.FindAllStringIndex(text, -1) {
+		rest, host := parts(text[m[1]:], false)[0], false
+		for rest = strings.TrimLeft(rest, " \t"); rest != ""; rest = strings.TrimLeft(rest, " \t") {
+			word := rest[:max(1, wordEnd(rest))]
+			switch {
+			case host:
+				out, rest = append(out, rest), ""
+				continue
+			case len(word) == 2 && word[0] == '-' && strings.IndexByte("BbcDEeFIiJLlmOopQRSWw", word[1]) >= 0:
+				rest = strings.TrimLeft(rest[2:], " \t")
+				word = rest[:min(len(rest), max(1, wordEnd(rest)))]
+			case word[0] != '-':
+				host = true
+			}
+			rest = rest[len(word):]
+		}
+	}
+	return out
+}
+
+// evaluates calls found for the commands that run as code what outsiders write: eval, sh -c "…", ssh host "…", and scripts that are fed
+// to another machine line by line.
+func (s *shell) evaluates(t *text, list []command, found func(c command, by taint)) {
+	until := ""
+	for _, c := range list {
+		at := t.place(c.from, max(c.from, c.to))
+		by := taint{}
+		if until != "" {
+			if strings.TrimSpace(c.text) == until {
+				until = ""
+				continue
+			}
+			by = s.expand(c.text, at, 0)
+		} else if strings.Contains(c.text, "ssh ") {
+			if m := heredoc.FindStringSubmatch(c.text); m != nil && remote.MatchString(c.text) {
+				until = m[1]
+			}
+		}
+		if !strings.Contains(c.text, "$") {
+			continue
+		}
+		for _, x := range code(c.text) {
+			by = worse(by, s.expand(x, at, 0))
+		}
+		if by.proven() {
+			found(c, by)
+		}
+	}
+}
+
+// evaluated reports what a script runs as code though outsiders write it. The shell has learned the commands.
+func (l *look) evaluated(s *shell, list []command, around plinth.Location, value plinth.Value) {
+	s.evaluates(l.text, list, func(c command, by taint) {
+		at := l.place(c.from, max(c.from, c.to))
+		evidence := by.then("the text is run as code", at, l.path).way
+		if len(evidence) < 2 {
+			evidence = nil
+		}
+		l.add(sight{
+			audit: "pipeline-template-injection", severity: by.severity, at: at, around: around, path: under(value, c.text),
+			message: by.what + " is run as code: " + strings.TrimSpace(c.text), evidence: evidence,
+		})
+	})
+}
