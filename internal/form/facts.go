@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	_ "embed" // the facts
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 	"sync"
@@ -31,10 +32,16 @@ type shape struct {
 // Known returns the embedded facts. They are unpacked when they are first asked for.
 func Known() (*Facts, error) { return facts() }
 
-var facts = sync.OnceValues(func() (*Facts, error) { return readFacts(factsFile) })
+// forgeFile are the facts of GitHub and GitLab, whose APIs no schema of the providers describes: written by hand, in the form of the
+// others.
+//
+//go:embed schema/forge.txt
+var forgeFile []byte
 
-// readFacts reads lines "type<TAB>NAME", each followed by its paths; a path that ends in ".*" is free below.
-func readFacts(packed []byte) (*Facts, error) {
+var facts = sync.OnceValues(func() (*Facts, error) { return readFacts(factsFile, forgeFile) })
+
+// readFacts reads what is packed and what is plain: lines "type<TAB>NAME", each followed by its paths; a path that ends in ".*" is free below.
+func readFacts(packed, plain []byte) (*Facts, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, fmt.Errorf("schema facts: %w", err)
@@ -42,7 +49,7 @@ func readFacts(packed []byte) (*Facts, error) {
 	f := &Facts{types: map[string]*shape{}}
 	var at *shape
 	prefix := ""
-	for s := bufio.NewScanner(z); s.Scan(); {
+	for s := bufio.NewScanner(io.MultiReader(z, bytes.NewReader(plain))); s.Scan(); {
 		line := s.Text()
 		if name, ok := strings.CutPrefix(line, "type\t"); ok {
 			if at = f.types[strings.ToLower(name)]; at == nil { // ARM spells some types in two ways

@@ -342,7 +342,7 @@ func (c *completion) finish() []*plinth.Resource {
 			out = append(out, hungOn(r, typ, it.hung[typ].value()))
 		}
 	}
-	return out
+	return append(out, branches(out)...)
 }
 
 // hungOn makes the resource that an argument of another one declares; its Source refers to the other. Behind TYPE[] stands
