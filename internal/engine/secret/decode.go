@@ -19,14 +19,22 @@ const (
 // decoded looks at what is encoded in a text: base64, hexadecimal, percent escapes and \u escapes. A secret in it stands where
 // the encoded text stands.
 func (s *searcher) decoded(data []byte, depth int, emit func(match)) {
-	runs(data, func(at span) {
-		text := decode(data[at.start:at.end])
-		if text == nil {
-			return
+	runs(data, span{0, len(data)}, func(at span) { s.run(data, at, depth, emit) })
+	for kind, next := range escapes {
+		for p := next(data, span{0, len(data)}); p >= 0; p = next(data, span{p, len(data)}) {
+			p = s.unescaped(data, p, depth, kind, emit)
 		}
+	}
+}
+
+// run looks at a run of base64 or hexadecimal text.
+func (s *searcher) run(data []byte, at span, depth int, emit func(match)) {
+	if at.end-at.start > maxRun {
+		return
+	}
+	if text := decode(data[at.start:at.end]); text != nil {
 		s.inner(text, at, depth, false, emit)
-	})
-	escaped(data, func(at span, text []byte, address bool) { s.inner(text, at, depth, address, emit) })
+	}
 }
 
 // inner looks at a decoded text. In an address whose escapes are gone only what has a form of its own can be told: its parts
@@ -45,26 +53,39 @@ func (s *searcher) inner(text []byte, at span, depth int, address bool, emit fun
 
 var coded = ofBytes("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/-_=")
 
-// runs finds long runs of the characters of base64. It looks at one byte in leastRun until it meets one.
-func runs(data []byte, found func(span)) {
-	for p := leastRun - 1; p < len(data); {
+// runs finds the long runs of the characters of base64 that begin in a part of a text. It looks at one byte in leastRun until it
+// meets one.
+func runs(data []byte, in span, found func(span)) {
+	from := in.start
+	for from > 0 && from < in.end && coded[data[from-1]] && coded[data[from]] { // it began before
+		from++
+	}
+	for p := from + leastRun - 1; p < len(data) && p-leastRun+1 < in.end; {
 		if !coded[data[p]] {
 			p += leastRun
 			continue
 		}
 		start := p
-		for start > 0 && p-start < leastRun && coded[data[start-1]] {
+		for start > from && p-start < leastRun && coded[data[start-1]] {
 			start--
 		}
-		end := p + 1
-		for end < len(data) && coded[data[end]] {
-			end++
+		if start >= in.end {
+			return
 		}
-		if end-start >= leastRun && end-start <= maxRun {
+		end := runEnd(data, p)
+		if end-start >= leastRun {
 			found(span{start, end})
 		}
 		p = end + leastRun - 1
 	}
+}
+
+// runEnd returns where the run that byte p is in ends.
+func runEnd(data []byte, p int) int {
+	for p < len(data) && coded[data[p]] {
+		p++
+	}
+	return p
 }
 
 // decode reads base64 (either alphabet) or hexadecimal; nil where the result is no text.
@@ -137,30 +158,39 @@ func readable(s []byte) bool {
 	return true
 }
 
-// escaped finds lines with percent or \u escapes and decodes them.
-func escaped(data []byte, found func(at span, text []byte, address bool)) {
-	for p := 0; p < len(data); {
-		i := bytes.IndexByte(data[p:], '%')
+// escapes find the next escape of a kind that begins in a part of a text; they return -1 where there is none.
+var escapes = [...]func(data []byte, in span) int{percent, unicodeEscape}
+
+func percent(data []byte, in span) int {
+	for p := in.start; p < in.end; p++ {
+		i := bytes.IndexByte(data[p:in.end], '%')
 		if i < 0 {
-			break
+			return -1
 		}
-		p += i
-		if p+2 < len(data) && hexByte[data[p+1]] && hexByte[data[p+2]] {
-			at := lineAt(data, span{p, p + 1})
-			found(at, unescape(data[at.start:at.end]), true)
-			p = at.end
+		if p += i; p+2 < len(data) && hexByte[data[p+1]] && hexByte[data[p+2]] {
+			return p
 		}
-		p++
 	}
-	for p := 0; p < len(data); {
-		i := bytes.Index(data[p:], []byte(`\u00`))
-		if i < 0 {
-			break
-		}
-		at := lineAt(data, span{p + i, p + i + 1})
-		found(at, unescape(data[at.start:at.end]), false)
-		p = max(p+i, at.end) + 1
+	return -1
+}
+
+func unicodeEscape(data []byte, in span) int {
+	const mark = `\u00`
+	if in.start >= in.end {
+		return -1
 	}
+	i := bytes.Index(data[in.start:min(len(data), in.end+len(mark)-1)], []byte(mark))
+	if i < 0 {
+		return -1
+	}
+	return in.start + i
+}
+
+// unescaped looks at the line of an escape without its escapes and returns where the search for the next one goes on.
+func (s *searcher) unescaped(data []byte, p, depth, kind int, emit func(match)) int {
+	at := lineAt(data, span{p, p + 1})
+	s.inner(unescape(data[at.start:at.end]), at, depth, kind == 0, emit)
+	return max(p, at.end) + 1
 }
 
 // unescape replaces %XX and \uXXXX.

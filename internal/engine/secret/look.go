@@ -22,6 +22,7 @@ const (
 	leastBlock   = 50      // bytes of a block behind its head
 	longValue    = 60      // bytes of a value that tells enough by its form
 	maxLines     = 2       // line ends between a name and its value
+	nextTo       = 16      // bytes before a value that tell whether one begins there
 )
 
 // match is a secret in a text.
@@ -42,7 +43,7 @@ type searcher struct {
 	set     *Set
 	index   *index
 	hits    []hit
-	windows map[int32][]span
+	windows map[int32][]window
 	steps   int
 	problem func(plinth.Problem)
 	path    string
@@ -50,6 +51,11 @@ type searcher struct {
 	loaded  []loaded       // by entry
 	mine    map[int32]bool // whether a rule with paths is for this file
 	lock    bool           // the file lists versions and hashes of packages
+
+	memo    *memo   // what other texts had in common with this one; nil: nothing is kept
+	pieces  []piece // of the text
+	live    []bool  // of the hits: whether they are to be remembered
+	touched span    // the bytes that the outcome of a hit depends on; both ends may lie outside the text
 }
 
 // locks are files that name packages, versions and hashes: in them a name near a value says nothing.
@@ -61,8 +67,7 @@ var locks = []string{
 // text returns the secrets of a text, in the order of their places, each once under its most specific rule.
 func (s *searcher) text(file string, data []byte) []match {
 	s.open(file)
-	s.steps = stepsPerByte*len(data) + stepsAtLeast
-	found := s.find(data, 0)
+	found := s.search(data)
 	if s.steps <= 0 {
 		s.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: file}, Text: "the text repeats the beginnings of secrets too often; not all of it was looked at"})
 	}
@@ -159,53 +164,17 @@ func (r *Rule) forPath(lower string) bool {
 	return slices.ContainsFunc(r.paths, func(p string) bool { return tree.Match(p, lower) })
 }
 
-// find returns everything that some rule matches, in the text and in what is encoded in it.
-func (s *searcher) find(data []byte, depth int) []match {
-	var found []match
-	emit := func(m match) { found = append(found, m) }
-	s.hits = s.index.auto.find(data, s.hits[:0])
-	clear(s.windows)
-	for _, i := range s.index.files { // rules without keywords look at every text
-		if r := s.rule(i); r != nil && r.form == formText {
-			s.windows[i] = []span{{0, len(data)}}
-		}
-	}
-	for _, h := range s.hits {
-		if s.steps <= 0 {
-			break
-		}
-		k := s.index.keywords[h.keyword]
-		name := span{int(h.end) - len(k), int(h.end)}
-		for _, i := range s.index.byKeyword[h.keyword] {
-			r := s.rule(i)
-			switch {
-			case r == nil:
-			case r.form == formToken:
-				s.token(r, k, data, name, emit)
-			case r.form == formNear:
-				s.near(r, data, name, emit)
-			case r.form == formAssign:
-				s.assign(r, data, name, emit)
-			case r.form == formText:
-				s.note(i, r, data, name)
-			}
-		}
-	}
-	s.expressions(data, emit)
-	if depth < maxDepth {
-		s.decoded(data, depth, emit)
-	}
-	return found
-}
-
 // accept emits a match if the secret passes the checks of its rule.
-func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
+func (s *searcher) accept(r *Rule, data []byte, whole, secret span, emit func(match)) bool {
 	v := data[secret.start:secret.end]
 	if len(v) == 0 {
 		return false
 	}
 	q := r.check.judge(v)
-	if q == no || sealed(data, secret.start) {
+	if q == no {
+		return false
+	}
+	if s.touch(secret.start-maxSealed, secret.end); sealed(data, secret.start) {
 		return false
 	}
 	emit(match{rule: r, at: secret, whole: whole, value: v, hollow: q == hollow, weak: r.check.checksum != nil && !r.check.checksum(v)})
@@ -214,9 +183,12 @@ func (r *Rule) accept(data []byte, whole, secret span, emit func(match)) bool {
 
 // sealed tells whether a value is a part of one that SOPS has encrypted: ENC[AES256_GCM,data:…,iv:…,tag:…,type:str].
 func sealed(data []byte, at int) bool {
-	before := data[max(0, at-maxSealed):at]
-	i := bytes.LastIndex(before, []byte("ENC[AES256_GCM,"))
-	return i >= 0 && !bytes.ContainsAny(before[i+len("ENC[A"):], "]\n")
+	from := max(0, at-maxSealed)
+	start := at
+	for start > from && data[start-1] != ']' && data[start-1] != '\n' {
+		start--
+	}
+	return bytes.Contains(data[start:at], []byte("ENC[AES256_GCM,"))
 }
 
 const maxSealed = 4096 // bytes of an encrypted value before its last part
@@ -231,9 +203,10 @@ func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit fun
 		if s.steps--; !r.first[data[from]] || !leftFree(data, from) || member(data, from) && !strings.ContainsAny(keyword, "./") {
 			continue
 		}
-		whole, secret, ok := r.pattern.at(data, from)
+		whole, secret, far, ok := r.pattern.at(data, from)
+		s.touch(from-nextTo, far)
 		s.steps -= whole.end - from
-		if ok && whole.end >= at.end && r.rightFree(data, whole.end) && !(r.bare && inBlock(data, whole)) && r.accept(data, whole, secret, emit) {
+		if ok && whole.end >= at.end && r.rightFree(data, whole.end) && !(r.bare && s.inBlock(data, whole)) && s.accept(r, data, whole, secret, emit) {
 			return
 		}
 	}
@@ -247,6 +220,7 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 	s.steps -= r.gap
 	lines, parted := 0, false
 	limit := min(len(data), name.end+r.gap+1)
+	s.touch(name.start, limit)
 	for p := name.end; p < limit; p++ {
 		c := data[p]
 		if c == '\n' {
@@ -255,9 +229,10 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 			}
 		}
 		if r.first[c] && parted && leftFree(data, p) {
-			whole, secret, ok := r.pattern.at(data, p)
+			whole, secret, far, ok := r.pattern.at(data, p)
+			s.touch(p-nextTo, far)
 			s.steps -= whole.end - p
-			if ok && r.rightFree(data, whole.end) && !r.clings(data, p) && r.lies(data[name.start:p]) && r.accept(data, span{name.start, whole.end}, secret, emit) {
+			if ok && r.rightFree(data, whole.end) && !r.clings(data, p) && r.lies(data[name.start:p]) && s.accept(r, data, span{name.start, whole.end}, secret, emit) {
 				return
 			}
 		}
@@ -300,96 +275,15 @@ func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
 	if s.steps -= 16; !ok || p >= len(data) || !r.first[data[p]] {
 		return
 	}
-	whole, secret, ok := r.pattern.at(data, p)
+	whole, secret, far, ok := r.pattern.at(data, p)
+	s.touch(p-nextTo, far)
 	s.steps -= whole.end - p
 	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name)) {
 		return
 	}
 	if ok && r.rightFree(data, whole.end) {
-		r.accept(data, span{name.start, whole.end}, secret, emit)
+		s.accept(r, data, span{name.start, whole.end}, secret, emit)
 	}
-}
-
-// note keeps the window of a regular expression, joined with the one before where they meet.
-func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
-	if r.follow != nil && !follows(data, name.end, r.follow) {
-		return
-	}
-	list := s.windows[i]
-	n := len(list)
-	if n > 0 && name.end <= list[n-1].end && r.scope != scopeBytes {
-		return
-	}
-	w := r.window(data, name)
-	if r.scope == scopeBlock || r.scope == scopeDocument {
-		s.steps -= maxBlock / bytesPerStep
-	}
-	if n > 0 && w.start <= list[n-1].end {
-		list[n-1].end = max(list[n-1].end, w.end)
-		return
-	}
-	s.windows[i] = append(list, w)
-}
-
-// follows tells whether behind the rest of a name, quotes and blanks comes one of the bytes.
-func follows(data []byte, p int, list *set) bool {
-	limit := min(len(data), p+maxName)
-	for p < limit && (wordByte[data[p]] || data[p] == ' ' || data[p] == '\t' || data[p] == '"' || data[p] == '\'') {
-		p++
-	}
-	return p < limit && list[data[p]]
-}
-
-// expressions runs the regular expressions on their windows.
-func (s *searcher) expressions(data []byte, emit func(match)) {
-	order := make([]int32, 0, len(s.windows))
-	for i := range s.windows {
-		order = append(order, i)
-	}
-	slices.Sort(order)
-	for _, i := range order {
-		r := s.rule(i)
-		for _, w := range s.windows[i] {
-			text := data[w.start:w.end]
-			if r.scope == scopeBlock {
-				text = text[:min(len(text), blockHead)]
-			}
-			if !holdsAll(text, r.must) || !r.lies(text) || r.needs != nil && !r.needs.Match(text) {
-				continue
-			}
-			for _, m := range r.expr().FindAllSubmatchIndex(text, -1) {
-				g := 2 * r.group
-				if g == 0 {
-					g = firstGroup(m)
-				}
-				if m[g] < 0 {
-					continue
-				}
-				whole, secret := span{w.start + m[0], w.start + m[1]}, span{w.start + m[g], w.start + m[g+1]}
-				if r.scope == scopeBlock { // the head was matched; the block is the secret
-					if w.end-whole.end < leastBlock {
-						continue
-					}
-					whole.end = w.end
-					secret = whole
-				}
-				r.accept(data, whole, secret, emit)
-				if r.scope == scopeBlock {
-					break
-				}
-			}
-		}
-	}
-}
-
-// firstGroup returns where the first group that holds something begins in the indexes of a match; 0 without one.
-func firstGroup(m []int) int {
-	for g := 2; g < len(m); g += 2 {
-		if m[g] >= 0 && m[g+1] > m[g] {
-			return g
-		}
-	}
-	return 0
 }
 
 // leftFree tells whether a word may begin at p: the byte before belongs to no word, or ends an escape such as \n, %3D, \u003d.
@@ -425,7 +319,7 @@ const blockLine = 40 // bytes of base64 at the end of a line that make it one of
 var base64Byte = ofBytes("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/=")
 
 // inBlock tells whether a text is a piece of base64: it goes on what + or / leads to, or begins a line below one of the same kind.
-func inBlock(data []byte, at span) bool {
+func (s *searcher) inBlock(data []byte, at span) bool {
 	if at.end < len(data) && (data[at.end] == '+' || data[at.end] == '/') {
 		return true
 	}
@@ -439,6 +333,7 @@ func inBlock(data []byte, at span) bool {
 	for p >= 0 && (data[p] == ' ' || data[p] == '\t' || data[p] == '\n' || data[p] == '\r') {
 		p--
 	}
+	s.touch(p-blockLine, at.end)
 	if p < blockLine || !bytes.ContainsRune(data[p+1:at.start], '\n') {
 		return false
 	}

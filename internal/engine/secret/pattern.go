@@ -279,10 +279,11 @@ func clones(list []sequence) []sequence {
 type span struct{ start, end int }
 
 // at matches the pattern at a place. whole is the longest match, secret the part of it that counts; without a match whole is how
-// far the longest attempt came.
-func (p *pattern) at(text []byte, pos int) (whole, secret span, ok bool) {
+// far the longest attempt came. far is that in any case: no byte behind it was looked at.
+func (p *pattern) at(text []byte, pos int) (whole, secret span, far int, ok bool) {
 	for i := range p.sequences {
 		w, s, fits := p.sequences[i].at(text, pos)
+		far = max(far, w.end+1)
 		switch {
 		case fits && (!ok || w.end > whole.end):
 			whole, secret, ok = w, s, true
@@ -290,7 +291,7 @@ func (p *pattern) at(text []byte, pos int) (whole, secret span, ok bool) {
 			whole = w
 		}
 	}
-	return whole, secret, ok
+	return whole, secret, far, ok
 }
 
 func (s *sequence) at(text []byte, pos int) (whole, secret span, ok bool) {

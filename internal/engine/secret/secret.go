@@ -49,6 +49,7 @@ type Engine struct {
 
 	rules    *Set
 	searches sync.Pool
+	memory   func() *memo // of the objects of a history
 
 	mu      sync.Mutex
 	seen    []sighting
@@ -75,14 +76,14 @@ type sighting struct {
 }
 
 // New returns an engine for the rules.
-func New(rules *Set) *Engine { return &Engine{rules: rules} }
+func New(rules *Set) *Engine { return &Engine{rules: rules, memory: sync.OnceValue(newMemo)} }
 
 // Name is the engine's name.
 func (e *Engine) Name() string { return Name }
 
 // File looks at one file. It may be called from several goroutines; data is not kept.
 func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) {
-	list := e.look(path, data, problem)
+	list := e.look(path, data, nil, problem)
 	e.mu.Lock()
 	e.seen = append(e.seen, list...)
 	e.mu.Unlock()
@@ -95,9 +96,9 @@ func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
 	if o.Message {
 		path = tree.MessagePath
 	}
-	list := e.look(path, o.Data, problem)
+	list := e.look(path, o.Data, e.memory(), problem)
 	tree.Unpack(path, o.Data, func(member string, data []byte) {
-		for _, s := range e.look(member, data, problem) {
+		for _, s := range e.look(member, data, e.memory(), problem) {
 			s.member = strings.TrimPrefix(member, path)
 			list = append(list, s)
 		}
@@ -130,14 +131,17 @@ func (e *Engine) Origin(id string, o tree.Origin) {
 	delete(e.pending, id)
 }
 
-// look returns the secrets of a text.
-func (e *Engine) look(path string, data []byte, problem func(plinth.Problem)) []sighting {
+// look returns the secrets of a text. memory is of texts that were searched before; nil: none.
+func (e *Engine) look(path string, data []byte, memory *memo, problem func(plinth.Problem)) []sighting {
 	s, err := e.searcher(problem)
 	if err != nil {
 		problem(plinth.Problem{Kind: plinth.Internal, At: plinth.Location{Path: path}, Text: err.Error()})
 		return nil
 	}
 	defer e.searches.Put(s)
+	if s.memo = memory; s.index.auto.longest > leastPiece {
+		s.memo = nil // a hit would depend on more than a piece sees
+	}
 	found := s.whole(path, data)
 	body := plainText(data)
 	if body != nil {
@@ -163,7 +167,7 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules for secrets: %w", err)
 	}
-	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]span{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries))}, nil
+	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]window{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries))}, nil
 }
 
 func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting {

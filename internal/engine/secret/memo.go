@@ -1,0 +1,376 @@
+package secret
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"sort"
+	"sync"
+)
+
+const (
+	around      = 512      // bytes on each side of a keyword that a rule looks at without saying so (touch)
+	leastPiece  = 512      // bytes of a piece: no fewer than around and than a keyword has
+	mostPiece   = 8 << 10  // bytes of a piece: lines may be long
+	leastPieces = 3        // pieces of a text that is worth it
+	cutEvery    = 16       // lines, on average, behind the least piece until one ends it
+	shards      = 64       // parts of the memory that have a lock of their own
+	maxKept     = 16 << 10 // pieces of a shard, about 0.1 KB each; a full one begins anew
+)
+
+// memo remembers of the pieces of texts what in them may lead to a secret, so that the versions of a file in a history cost
+// little more than what changed. A piece is known by its bytes, those of the pieces before and behind it, and the path: the
+// memory holds only for what depends on nothing else. All else, and what led to a secret, is looked at anew each time, so that
+// the findings are the same with and without a memory. It is safe for concurrent use.
+type memo struct {
+	seeds  [2]maphash.Seed // unknown outside: nobody can make two pieces look the same
+	shards [shards]shard
+}
+
+type shard struct {
+	mu   sync.RWMutex
+	kept map[print]memory
+}
+
+// print tells a piece, with what is around it, from all others.
+type print [2]uint64
+
+// memory is what is left to look at in a piece. The places are counted from its beginning.
+type memory struct {
+	steps int32 // what looking at it cost; it is charged again, so that a memory changes no limit
+	rest  *rest // nil: nothing
+}
+
+type rest struct {
+	hits    []hit
+	runs    []int32 // of base64 or hexadecimal text
+	escapes [len(escapes)][]int32
+}
+
+// piece is a part of the text that is being searched.
+type piece struct {
+	span
+	print
+	sight       span // it and the pieces beside it
+	memory           // of the piece, or in the making
+	known       bool
+	first, last int // its hits
+}
+
+func newMemo() *memo {
+	m := &memo{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	for i := range m.shards {
+		m.shards[i].kept = map[print]memory{}
+	}
+	return m
+}
+
+// cut divides a text into pieces, at the ends of lines that their own bytes choose, so that the same lines give the same pieces
+// wherever they stand.
+func cut(data []byte, pieces []piece) []piece {
+	for from := 0; from < len(data); {
+		to := cutAt(data, from)
+		pieces = append(pieces, piece{span: span{from, to}})
+		from = to
+	}
+	for i := range pieces {
+		pieces[i].sight = span{pieces[max(0, i-1)].start, pieces[min(len(pieces)-1, i+1)].end}
+	}
+	return pieces
+}
+
+// cutAt returns where a piece ends.
+func cutAt(data []byte, from int) int {
+	limit := min(len(data), from+mostPiece)
+	end := limit
+	for p := from + leastPiece; p < limit; {
+		i := bytes.IndexByte(data[p:limit], '\n')
+		if i < 0 {
+			break
+		}
+		p += i + 1
+		if limit < len(data) {
+			end = p
+		}
+		a, b := binary.LittleEndian.Uint64(data[p-9:]), binary.LittleEndian.Uint64(data[p-17:])
+		if h := (a*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(b*0xc2b2ae3d27d4eb4f, 31)) * 0xff51afd7ed558ccd; h>>32%cutEvery == 0 {
+			return p
+		}
+	}
+	return end
+}
+
+// recognise finds what is known of the pieces.
+func (m *memo) recognise(path string, data []byte, pieces []piece) {
+	for k, seed := range m.seeds {
+		file := maphash.String(seed, path)
+		for i := range pieces {
+			pieces[i].print[k] = maphash.Bytes(seed, data[pieces[i].start:pieces[i].end])
+		}
+		pieces[0].print[k] ^= 0xa0761d6478bd642f             // nothing is before it
+		pieces[len(pieces)-1].print[k] ^= 0xe7037ed1a0b428db // nor behind it
+		before := uint64(0)
+		for i := range pieces {
+			own, behind := pieces[i].print[k], uint64(0)
+			if i+1 < len(pieces) {
+				behind = pieces[i+1].print[k]
+			}
+			pieces[i].print[k] = file ^ own*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(before*0xc2b2ae3d27d4eb4f, 23) ^ bits.RotateLeft64(behind*0xff51afd7ed558ccd, 41)
+			before = own
+		}
+	}
+	for i := range pieces {
+		p := &pieces[i]
+		s := &m.shards[p.print[0]%shards]
+		s.mu.RLock()
+		p.memory, p.known = s.kept[p.print]
+		s.mu.RUnlock()
+	}
+}
+
+// keep remembers the pieces that were new.
+func (m *memo) keep(pieces []piece) {
+	for i := range pieces {
+		p := &pieces[i]
+		if p.known {
+			continue
+		}
+		s := &m.shards[p.print[0]%shards]
+		s.mu.Lock()
+		if len(s.kept) >= maxKept {
+			clear(s.kept)
+		}
+		s.kept[p.print] = p.memory
+		s.mu.Unlock()
+	}
+}
+
+// more returns what is left to look at in a piece that is new.
+func (p *piece) more() *rest {
+	if p.rest == nil {
+		p.rest = &rest{}
+	}
+	return p.rest
+}
+
+// sees tells whether bytes lie in sight of a piece, of a text of n bytes.
+func (p *piece) sees(s span, n int) bool {
+	return (p.sight.start == 0 || s.start >= p.sight.start) && (p.sight.end == n || s.end <= p.sight.end)
+}
+
+// recall does what find does, and looks only at what may lead to something in the pieces that are known. When the steps run out
+// it gives up.
+func (s *searcher) recall(data []byte) []match {
+	var found []match
+	emit := func(m match) { found = append(found, m) }
+	s.pieces = cut(data, s.pieces[:0])
+	s.memo.recognise(s.path, data, s.pieces)
+	s.gather(data)
+	s.live = slices.Grow(s.live[:0], len(s.hits))[:len(s.hits)]
+	s.always(data)
+	for k := range s.pieces {
+		p := &s.pieces[k]
+		if p.known {
+			s.steps -= int(p.steps)
+		}
+		before := s.steps
+		for j := p.first; j < p.last && s.steps > 0; j++ {
+			n := len(found)
+			s.weigh(data, s.hits[j], emit)
+			s.live[j] = p.known || len(found) > n || !p.sees(s.touched, len(data))
+		}
+		if !p.known {
+			p.steps = int32(min(before-s.steps, maxSteps))
+		}
+	}
+	if s.steps <= 0 {
+		return nil
+	}
+	s.expressions(data, emit)
+	s.remain(data)
+	s.recallRuns(data, &found)
+	for kind := range escapes {
+		s.recallEscapes(data, kind, &found)
+	}
+	if s.steps > 0 {
+		s.memo.keep(s.pieces)
+	}
+	return found
+}
+
+const maxSteps = 1 << 30 // that are remembered of a piece; whoever charges as many has none left
+
+// gather collects the hits: those that are left of the pieces that are known, and all of the others.
+func (s *searcher) gather(data []byte) {
+	s.hits = s.hits[:0]
+	for k := 0; k < len(s.pieces); {
+		p := &s.pieces[k]
+		if p.known {
+			p.first = len(s.hits)
+			if p.rest != nil {
+				for _, h := range p.rest.hits {
+					s.hits = append(s.hits, hit{keyword: h.keyword, end: h.end + int32(p.start)})
+				}
+			}
+			p.last = len(s.hits)
+			k++
+			continue
+		}
+		end := k
+		for end < len(s.pieces) && !s.pieces[end].known {
+			end++
+		}
+		s.scan(data, s.pieces[k:end])
+		k = end
+	}
+}
+
+// scan collects the hits of pieces that follow each other. A hit belongs to the piece in which it ends.
+func (s *searcher) scan(data []byte, pieces []piece) {
+	from := max(0, pieces[0].start-s.index.auto.longest+1)
+	n := len(s.hits)
+	s.hits = s.index.auto.find(data[from:pieces[len(pieces)-1].end], s.hits)
+	list := s.hits[n:]
+	for i := range list {
+		list[i].end += int32(from)
+	}
+	early := 0
+	for early < len(list) && int(list[early].end) <= pieces[0].start {
+		early++
+	}
+	list = slices.Delete(list, 0, early)
+	s.hits = s.hits[:n+len(list)]
+	at := 0
+	for i := range pieces {
+		p := &pieces[i]
+		p.first = n + at
+		for at < len(list) && int(list[at].end) <= p.end {
+			at++
+		}
+		p.last = n + at
+	}
+}
+
+// remain remembers of each new piece the hits that led to something, or that depend on more than the piece sees.
+func (s *searcher) remain(data []byte) {
+	for k := range s.pieces {
+		p := &s.pieces[k]
+		if p.known {
+			continue
+		}
+		for j := p.first; j < p.last; j++ {
+			if h := s.hits[j]; s.live[j] || s.windowed(data, p, h) {
+				r := p.more()
+				r.hits = append(r.hits, hit{keyword: h.keyword, end: h.end - int32(p.start)})
+			}
+		}
+	}
+}
+
+// windowed tells whether a hit lies in a window in which an expression matches, or which may be another one in another text.
+func (s *searcher) windowed(data []byte, p *piece, h hit) bool {
+	for _, i := range s.index.byKeyword[h.keyword] {
+		list := s.windows[i]
+		n := sort.Search(len(list), func(k int) bool { return list[k].end >= int(h.end) })
+		if n == len(list) || list[n].start >= int(h.end) {
+			continue
+		}
+		if w := &list[n]; w.full || !p.settles(s.rule(i), data, w.span, s.index.auto.longest) {
+			return true
+		}
+	}
+	return false
+}
+
+// settles tells whether a window is the same in each text in which a piece sees the same.
+func (p *piece) settles(r *Rule, data []byte, w span, longest int) bool {
+	switch r.scope {
+	case scopeLine:
+		from, ok := wholeLine(data, w)
+		return ok && p.sees(span{from, w.end + 1}, len(data))
+	case scopeBytes: // no hit out of sight may have a window that meets this one
+		return p.sees(span{w.start - r.reach - longest, w.end + r.reach + longest}, len(data))
+	}
+	return false
+}
+
+// wholeLine tells whether a window is a logical line, or several, and short enough to be one wherever in it a hit is. from is the first byte that was
+// looked at for that.
+func wholeLine(data []byte, w span) (from int, ok bool) {
+	if w.end-w.start > maxWindow || w.end < len(data) && (data[w.end] != '\n' || continues(data, w.end)) {
+		return 0, false
+	}
+	if w.start == 0 {
+		return 0, true
+	}
+	if data[w.start-1] != '\n' || continues(data, w.start-1) {
+		return 0, false
+	}
+	from = w.start - 1
+	for from > 0 && (data[from-1] == '\r' || data[from-1] == ' ') {
+		from--
+	}
+	return from - 1, true
+}
+
+// recallRuns looks at what is encoded in base64 or hexadecimal.
+func (s *searcher) recallRuns(data []byte, found *[]match) {
+	emit := func(m match) { *found = append(*found, m) }
+	for k := range s.pieces {
+		p := &s.pieces[k]
+		if !p.known {
+			runs(data, p.span, func(at span) {
+				n := len(*found)
+				if s.run(data, at, 0, emit); len(*found) > n || !p.sees(span{at.start - 1, at.end + 1}, len(data)) {
+					p.more().runs = append(p.rest.runs, int32(at.start-p.start))
+				}
+			})
+			continue
+		}
+		if p.rest == nil {
+			continue
+		}
+		for _, r := range p.rest.runs {
+			start := p.start + int(r)
+			if end := runEnd(data, start); end-start >= leastRun {
+				s.run(data, span{start, end}, 0, emit)
+			}
+		}
+	}
+}
+
+// recallEscapes looks at the lines with escapes of a kind.
+func (s *searcher) recallEscapes(data []byte, kind int, found *[]match) {
+	emit := func(m match) { *found = append(*found, m) }
+	next := 0
+	for k := range s.pieces {
+		p := &s.pieces[k]
+		if p.known {
+			if p.rest == nil {
+				continue
+			}
+			for _, r := range p.rest.escapes[kind] {
+				if at := p.start + int(r); at >= next {
+					next = s.unescaped(data, at, 0, kind, emit)
+				}
+			}
+			continue
+		}
+		for next = max(next, p.start); next < p.end; {
+			at := escapes[kind](data, span{next, p.end})
+			if at < 0 {
+				break
+			}
+			n := len(*found)
+			next = s.unescaped(data, at, 0, kind, emit)
+			w := lineAt(data, span{at, at + 1})
+			from, whole := wholeLine(data, w)
+			if len(*found) > n || !whole || !p.sees(span{from, w.end + 1}, len(data)) {
+				r := p.more()
+				r.escapes[kind] = append(r.escapes[kind], int32(at-p.start))
+			}
+		}
+	}
+}
