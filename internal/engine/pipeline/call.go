@@ -24,7 +24,7 @@ func (l *look) callee(uses string) *flow {
 		if r == nil || r.Type != "github/Workflow" && r.Type != "github/Action" {
 			continue
 		}
-		f := newFlow(&look{engine: l.engine, known: l.known, files: l.files, resource: r, doc: r.Props, text: newText(file, r.Source.Str())})
+		f := newFlow(&look{engine: l.engine, known: l.known, files: l.files, looks: l.looks, resource: r, doc: r.Props, text: l.in(file).text})
 		if r.Type == "github/Action" {
 			runs := get(f.doc, "runs")
 			f.action, f.jobs = true, []*job{{v: runs, steps: f.steps(get(runs, "steps"))}}

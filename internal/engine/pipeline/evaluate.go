@@ -48,10 +48,10 @@ func code(text string) []string {
 
 // evaluates calls found for the commands that run as code what outsiders write: eval, sh -c "…", ssh host "…", and scripts that are fed
 // to another machine line by line.
-func (s *shell) evaluates(t *text, list []command, found func(c command, by taint)) {
+func (s *shell) evaluates(list []command, found func(c command, by taint)) {
 	until := ""
 	for _, c := range list {
-		at := t.place(c.from, max(c.from, c.to))
+		at := c.at()
 		by := taint{}
 		if until != "" {
 			if strings.TrimSpace(c.text) == until {
@@ -78,13 +78,13 @@ func (s *shell) evaluates(t *text, list []command, found func(c command, by tain
 
 // evaluated reports what a script runs as code though outsiders write it. The shell has learned the commands.
 func (l *look) evaluated(s *shell, list []command, around plinth.Location, value plinth.Value) {
-	s.evaluates(l.text, list, func(c command, by taint) {
-		at := l.place(c.from, max(c.from, c.to))
-		evidence := by.then("the text is run as code", at, l.path).way
+	s.evaluates(list, func(c command, by taint) {
+		here, at := l.in(c.in.path), c.at()
+		evidence := by.then("the text is run as code", at, here.path).way
 		if len(evidence) < 2 {
 			evidence = nil
 		}
-		l.add(sight{
+		here.add(sight{
 			audit: "pipeline-template-injection", severity: by.severity, at: at, around: around, path: under(value, c.text),
 			message: by.what + " is run as code: " + strings.TrimSpace(c.text), evidence: evidence,
 		})

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -37,45 +36,6 @@ func preCommitFile(l *look) {
 		for _, scheme := range []string{"http://", "git://", "ftp://"} {
 			if strings.HasPrefix(strings.ToLower(repo.Str()), scheme) {
 				l.add(sight{audit: "pipeline-insecure-url", severity: plinth.Medium, at: l.first(repo), around: place(r), path: pathOf(repo), message: repo.Str()})
-			}
-		}
-	}
-}
-
-// gitlabTainted are variables whose text outsiders write.
-var gitlabTainted = regexp.MustCompile(`\$\[\[\s*inputs\.[^\]]*\]\]|\beval\b.*\$\{?CI_(?:COMMIT_(?:MESSAGE|TITLE|DESCRIPTION|REF_NAME|BRANCH|TAG|AUTHOR)|MERGE_REQUEST_(?:TITLE|DESCRIPTION|SOURCE_BRANCH_NAME|LABELS))`)
-
-func gitlabFile(l *look) {
-	l.debug(get(l.doc, "variables"))
-	l.includes(get(l.doc, "include"))
-	for _, x := range []plinth.Value{l.doc, get(l.doc, "default")} {
-		l.image(get(x, "image"))
-		for _, service := range entries(get(x, "services")) {
-			l.image(service)
-		}
-	}
-	scripts := []string{"script", "before_script", "after_script"}
-	for _, j := range l.doc.Fields() {
-		l.debug(get(j.Value, "variables"))
-		if j.Key != "default" && j.Key != "image" && j.Key != "services" {
-			l.image(get(j.Value, "image"))
-			for _, service := range entries(get(j.Value, "services")) {
-				l.image(service)
-			}
-		}
-		for _, name := range scripts {
-			list := get(j.Value, name)
-			if slices.Contains(scripts, j.Key) {
-				list = j.Value
-			}
-			scalars(list, func(v plinth.Value) {
-				l.fetched(v, plinth.Location{})
-				if m := gitlabTainted.FindString(v.Str()); m != "" {
-					l.add(sight{audit: "pipeline-template-injection", severity: plinth.High, at: l.first(v), path: pathOf(v), message: m})
-				}
-			})
-			if slices.Contains(scripts, j.Key) {
-				break
 			}
 		}
 	}

@@ -17,10 +17,11 @@ var knownFile []byte
 
 // known is what the product knows of actions of others. Names are in lower case.
 type known struct {
-	Advisories []advisory `yaml:"advisories"`
-	Popular    []string   `yaml:"popular"`
-	Verified   []string   `yaml:"verified"`
-	Outputs    []output   `yaml:"outputs"`
+	Advisories []advisory          `yaml:"advisories"`
+	Popular    []string            `yaml:"popular"`
+	Verified   []string            `yaml:"verified"`
+	Outputs    []output            `yaml:"outputs"`
+	Variables  map[string][]string `yaml:"variables"` // by service: those whose text outsiders write
 }
 
 // output tells who decides outputs of an action: nobody (numbers, hashes, names that the workflow itself chooses), an outsider, or who

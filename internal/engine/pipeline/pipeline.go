@@ -54,23 +54,30 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
 	}
-	files := map[string]*plinth.Resource{}
+	files, looks := map[string]*plinth.Resource{}, map[string]*look{}
+	var order []*look
 	for _, r := range g.Resources() {
-		if (judges[r.Type] != nil || r.Type == scriptType) && r.Source.Kind() == plinth.String {
-			files[r.Decl.At.Path] = r
+		if judges[r.Type] == nil && r.Type != scriptType || r.Source.Kind() != plinth.String {
+			continue
 		}
+		at := r.Decl.At.Path
+		files[at] = r
+		l := &look{engine: e, known: about, files: files, looks: looks, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
+		if looks[at] == nil {
+			looks[at] = l
+		}
+		order = append(order, l)
 	}
-	for _, r := range g.Resources() {
+	for _, l := range order {
 		if err := ctx.Err(); err != nil {
 			return cov, err
 		}
-		judge := judges[r.Type]
-		if judge == nil || r.Source.Kind() != plinth.String {
-			continue
+		if judge := judges[l.resource.Type]; judge != nil {
+			cov.Resources++
+			judge(l)
 		}
-		cov.Resources++
-		l := &look{engine: e, known: about, files: files, resource: r, doc: r.Props, text: newText(r.Decl.At.Path, r.Source.Str())}
-		judge(l)
+	}
+	for _, l := range order {
 		l.hand(report)
 	}
 	return cov, nil
@@ -82,9 +89,18 @@ type look struct {
 	engine   *Engine
 	known    *known
 	files    map[string]*plinth.Resource // all pipeline files of the target, by path
+	looks    map[string]*look            // those that are judged, by path
 	resource *plinth.Resource
 	doc      plinth.Value
 	found    []plinth.Finding
+}
+
+// in is the look at a file, at this one where the file is not looked at.
+func (l *look) in(path string) *look {
+	if x := l.looks[path]; x != nil && path != l.path {
+		return x
+	}
+	return l
 }
 
 // sight is where and what an audit found.
@@ -139,10 +155,10 @@ func (l *look) silent(a *audit, at plinth.Location) *plinth.Suppression {
 	return nil
 }
 
-// hand reports what was found, in order and each only once: an anchored step stands in several jobs.
+// hand reports what was found, in order and each only once, at its worst: an anchored step stands in several jobs.
 func (l *look) hand(report func(plinth.Finding)) {
 	slices.SortStableFunc(l.found, func(a, b plinth.Finding) int {
-		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col), cmp.Compare(a.Rule.ID, b.Rule.ID), cmp.Compare(a.Message, b.Message), cmp.Compare(b.Rule.Severity, a.Rule.Severity))
 	})
 	for i, f := range l.found {
 		if i > 0 && f.At == l.found[i-1].At && f.Rule.ID == l.found[i-1].Rule.ID && f.Message == l.found[i-1].Message {

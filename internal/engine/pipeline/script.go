@@ -36,7 +36,7 @@ func (l *look) callsScripts(sh *shell, list []command, folder string, around pli
 		if script == nil {
 			continue
 		}
-		at := l.place(c.from, max(c.from, c.to))
+		at := c.at()
 		inner := &shell{path: script.path, outside: sh.outside}
 		given := parts(c.text[m[1]:], false)[0]
 		inner.variable = func(name string) taint {
@@ -49,10 +49,10 @@ func (l *look) callsScripts(sh *shell, list []command, folder string, around pli
 			return sh.expand(argument(given, int(name[0]-'0')), at, 0).then("it becomes argument "+name+" of "+script.path, at, l.path)
 		}
 		own := script.all()
-		inner.learn(script, own)
-		inner.evaluates(script, own, func(x command, by taint) {
-			by = by.then("the script runs the text as code", script.place(x.from, max(x.from, x.to)), script.path)
-			l.add(sight{
+		inner.learn(own)
+		inner.evaluates(own, func(x command, by taint) {
+			by = by.then("the script runs the text as code", x.at(), script.path)
+			l.in(c.in.path).add(sight{
 				audit: "pipeline-injection-through-call", severity: by.severity, at: at, around: around, path: under(value, c.text+x.text),
 				message: by.what + ", through " + script.path, evidence: by.way,
 			})

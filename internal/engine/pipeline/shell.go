@@ -65,13 +65,13 @@ var (
 )
 
 // learn notes what commands assign.
-func (s *shell) learn(t *text, list []command) {
+func (s *shell) learn(list []command) {
 	s.set, s.known = map[string][]setting{}, map[string]taint{}
 	for _, c := range list {
 		if strings.IndexByte(c.text, '=') < 0 && !strings.Contains(c.text, "for ") && !strings.Contains(c.text, "read ") {
 			continue
 		}
-		at := t.place(c.from, max(c.from, c.to))
+		at := c.at()
 		for _, m := range assignment.FindAllStringSubmatchIndex(c.text, -1) {
 			value := c.text[m[1]:]
 			if strings.HasPrefix(value, "=") || strings.HasPrefix(value, "~") {

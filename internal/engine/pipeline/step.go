@@ -298,7 +298,7 @@ func (f *flow) ran(j *job, s *step) {
 		sh := f.shellOf(j, s, 0)
 		sh.expression = nil // what is pasted is a finding of its own
 		list := f.commands(s.run)
-		sh.learn(f.text, list)
+		sh.learn(list)
 		f.evaluated(sh, list, s.around, s.run)
 		f.callsScripts(sh, list, str(get(s.v, "working-directory")), s.around, s.run)
 	}

@@ -86,6 +86,17 @@ type expression struct {
 	inner    int // where the text begins
 }
 
+// at is the place of a command.
+func (c command) at() plinth.Location { return c.in.place(c.from, max(c.from, c.to)) }
+
+// unaliased is a value as it stands where it is written: behind an alias, at the anchor.
+func unaliased(v plinth.Value) plinth.Value {
+	for o := v.Origin(); o != nil && o.From != nil; o = v.Origin() {
+		v = v.WithOrigin(o.From)
+	}
+	return v
+}
+
 // expressions returns the expressions of a scalar that are written there; those of an alias stand at the anchor.
 func (t *text) expressions(v plinth.Value) []expression {
 	raw, from := t.raw(v)
@@ -149,6 +160,7 @@ func flat(n *node) *node {
 
 // command is a logical line of a script.
 type command struct {
+	in       *text // where it stands
 	text     string
 	words    []string
 	from, to int
@@ -180,7 +192,7 @@ func (t *text) lines(raw string, at int, entry bool) []command {
 		more := strings.HasSuffix(trimmed, "\\")
 		trimmed = strings.TrimSuffix(trimmed, "\\")
 		if open == nil {
-			open = &command{from: from}
+			open = &command{in: t, from: from}
 		}
 		open.text += trimmed + " "
 		open.to = from + len(trimmed)

@@ -61,7 +61,7 @@ func (f *flow) written(j *job, s *step, key, file string, depth int) (taint, boo
 	}
 	list := f.commands(s.run)
 	sh := f.shellOf(j, s, depth)
-	sh.learn(f.text, list)
+	sh.learn(list)
 	t, any := taint{}, false
 	take := func(by taint, at plinth.Location) {
 		what := "becomes output " + key
@@ -77,7 +77,7 @@ func (f *flow) written(j *job, s *step, key, file string, depth int) (taint, boo
 	}
 	until, inside := "", "" // the mark that ends a here-document, the one that ends a value of several lines
 	for _, c := range list {
-		at := f.place(c.from, max(c.from, c.to))
+		at := c.at()
 		text := strings.TrimSpace(c.text)
 		if text == until && until != "" {
 			until = ""

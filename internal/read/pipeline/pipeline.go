@@ -44,14 +44,14 @@ func New() plinth.Reader { return reader{} }
 
 func (reader) Name() string { return "pipeline" }
 
-// Wants decides by name; an action is told by its runs as well.
+// Wants decides by name; an action is told by its runs as well, a component of GitLab by its inputs.
 func (reader) Wants(name string, data []byte) bool {
-	kind := kindOf(name)
+	kind := kindOf(name, data)
 	return kind != "" && (kind != action || bytes.Contains(data, []byte("runs")))
 }
 
-// kindOf returns the type of the resource that a file of this name is, or "".
-func kindOf(name string) string {
+// kindOf returns the type of the resource that a file is, or "".
+func kindOf(name string, data []byte) string {
 	dir, base := path.Split(name)
 	dir, base = "/"+strings.ToLower(dir), strings.ToLower(base)
 	ext := path.Ext(base)
@@ -68,7 +68,7 @@ func kindOf(name string) string {
 		return action
 	case stem == "dependabot" && strings.HasSuffix(dir, "/.github/"):
 		return dependabot
-	case strings.HasSuffix(stem, ".gitlab-ci"):
+	case strings.HasSuffix(stem, ".gitlab-ci"), strings.Contains(dir, "/.gitlab/ci/"), strings.Contains(dir, "/.gitlab-ci/"), bytes.Contains(data, []byte("$[[ inputs.")):
 		return gitLab
 	case strings.HasPrefix(strings.TrimPrefix(stem, "."), "azure-pipelines"), strings.Contains(dir, "/.azure-pipelines/"), strings.Contains(dir, "/.azuredevops/"):
 		return azure
@@ -82,35 +82,72 @@ func kindOf(name string) string {
 
 // Read emits one resource for each document and one for each job of a workflow.
 func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
-	parser, own := &document.Parser{}, &scripts{project: p, to: to, seen: map[string]bool{}}
+	r := &reading{project: p, to: to, own: &scripts{project: p, to: to, seen: map[string]bool{}}, seen: map[string]bool{}}
+	r.parser.Tag = reference
+	for _, f := range p.Files {
+		r.seen[f.Path] = true
+	}
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if len(f.Data) > maxFile {
-			to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: f.Path}, Text: "a pipeline file of more than 4 MiB"})
-			continue
-		}
-		found, text := false, document.Text(f.Data)
-		problems := parser.Parse(f.Path, f.Data, func(d document.Document) {
-			if d.Value.Kind() == plinth.Map {
-				found = true
-				emit(f.Path, text, p.Name, d, to)
-				own.called(f.Path, text)
-			}
-		})
-		if len(problems) == 0 && !found {
-			problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "no pipeline in the file"})
-		}
-		for _, x := range problems {
-			to.Problem(x)
-		}
+		r.file(f.Path, kindOf(f.Path, f.Data), f.Data)
 	}
 	return nil
 }
 
-func emit(name, text, project string, d document.Document, to plinth.Sink) {
-	kind := kindOf(name)
+// reading is one call of Read.
+type reading struct {
+	project *plinth.Project
+	to      plinth.Sink
+	parser  document.Parser
+	own     *scripts
+	seen    map[string]bool // files that are read, or will be
+}
+
+// reference hands over a !reference as a map with that key.
+func reference(tag string, v plinth.Value) plinth.Value {
+	if tag != "!reference" {
+		return v
+	}
+	return plinth.MapOf([]plinth.Field{{Key: tag, Value: v}})
+}
+
+func (r *reading) file(name, kind string, data []byte) {
+	if len(data) > maxFile {
+		r.to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: name}, Text: "a pipeline file of more than 4 MiB"})
+		return
+	}
+	found, text := false, document.Text(data)
+	var head plinth.Value // of a file whose inputs stand in a document of their own
+	problems := r.parser.Parse(name, data, func(d document.Document) {
+		if d.Value.Kind() != plinth.Map {
+			return
+		}
+		found = true
+		if spec, ok := d.Value.Get("spec"); ok && kind == gitLab && d.Value.Len() == 1 {
+			head = spec
+			return
+		}
+		if !head.IsNull() {
+			d.Value = plinth.MapOf(append([]plinth.Field{{Key: "spec", Value: head}}, d.Value.Fields()...)).WithOrigin(d.Value.Origin())
+			head = plinth.Value{}
+		}
+		emit(name, kind, text, r.project.Name, d, r.to)
+		r.own.called(name, text)
+		if kind == gitLab {
+			r.included(name, d.Value)
+		}
+	})
+	if len(problems) == 0 && !found {
+		problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: name}, Text: "no pipeline in the file"})
+	}
+	for _, x := range problems {
+		r.to.Problem(x)
+	}
+}
+
+func emit(name, kind, text, project string, d document.Document, to plinth.Sink) {
 	d.Decl.Address, d.Decl.Type = name, kind
 	title, _ := d.Value.Get("name")
 	to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name), Type: kind, Name: title.Str(), Project: project, Decl: d.Decl, Props: d.Value, Source: plinth.StringOf(text)})

@@ -1,0 +1,73 @@
+package pipeline
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/tree"
+)
+
+const maxIncluded = 1000 // files of a project that are read because pipelines include them
+
+// included reads the files of the repository that a pipeline of GitLab includes and that no name tells: https://docs.gitlab.com/ci/yaml/#includelocal.
+func (r *reading) included(file string, doc plinth.Value) {
+	include, _ := doc.Get("include")
+	list := include.List()
+	if include.Kind() != plinth.List {
+		list = []plinth.Value{include}
+	}
+	root := ""
+	if strings.HasPrefix(path.Base(file), ".gitlab-ci.y") {
+		root = path.Dir(file)
+	}
+	for _, x := range list {
+		name, _ := x.Get("local")
+		if x.Kind() == plinth.String && !strings.Contains(x.Str(), "://") {
+			name = x
+		}
+		pattern := strings.TrimPrefix(name.Str(), "/")
+		if pattern == "" || strings.Contains(pattern, "$") {
+			continue
+		}
+		pattern = path.Join(root, pattern)
+		if !strings.Contains(pattern, "*") {
+			r.more(pattern, gitLab)
+			continue
+		}
+		dir := pattern[:strings.IndexByte(pattern, '*')]
+		dir = path.Clean(dir[:strings.LastIndexByte(dir, '/')+1])
+		if !fs.ValidPath(dir) {
+			continue
+		}
+		_ = fs.WalkDir(r.project.FS, dir, func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil || len(r.seen) > maxIncluded:
+				return fs.SkipDir
+			case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules"):
+				return fs.SkipDir
+			case !d.IsDir() && tree.Match(pattern, p) && (strings.Contains(pattern, "**") || strings.Count(pattern, "/") == strings.Count(p, "/")):
+				r.more(p, gitLab)
+			}
+			return nil
+		})
+	}
+}
+
+// more reads a file that another one names, once; what is not there is not of this repository.
+func (r *reading) more(name, kind string) {
+	if r.seen[name] || len(r.seen) > maxIncluded || !fs.ValidPath(name) {
+		return
+	}
+	r.seen[name] = true
+	data, err := fs.ReadFile(r.project.FS, name)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			r.to.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: name}, Text: "a file that a pipeline includes cannot be read"})
+		}
+		return
+	}
+	r.file(name, kind, data)
+}
