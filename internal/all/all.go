@@ -20,6 +20,7 @@ import (
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
 	readpipeline "github.com/plinthsec/plinth/internal/read/pipeline"
 	"github.com/plinthsec/plinth/internal/read/plan"
+	"github.com/plinthsec/plinth/internal/read/scm"
 	"github.com/plinthsec/plinth/internal/read/terraform"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
@@ -28,7 +29,7 @@ import (
 
 // Readers returns the readers of infrastructure, sorted by name.
 func Readers() []plinth.Reader {
-	return []plinth.Reader{arm.New(), cloudformation.New(), dockerfile.New(), kubernetes.New(), plan.New(), terraform.New()}
+	return []plinth.Reader{arm.New(), cloudformation.New(), dockerfile.New(), kubernetes.New(), plan.New(), scm.New(), terraform.New()}
 }
 
 // PipelineReaders returns the readers that the audits of pipelines need; nothing else asks for what they read.
