@@ -33,7 +33,7 @@ var skipped = map[string]bool{".git": true, ".hg": true, ".svn": true, "node_mod
 // telling are the extensions under which configuration lives.
 var telling = map[string]bool{
 	".tf": true, ".tofu": true, ".tfvars": true, ".json": true, ".yaml": true, ".yml": true, ".template": true, ".cfn": true, ".arm": true,
-	".tfstate": true, ".tfplan": true, ".dockerfile": true, ".containerfile": true,
+	".tfstate": true, ".tfplan": true, ".dockerfile": true, ".containerfile": true, ".jenkinsfile": true,
 }
 
 // Tree is one target.
@@ -274,7 +274,7 @@ func (t *Tree) stat(p string, d fs.DirEntry) (fs.FileInfo, error) {
 func candidate(p string) (int64, bool) {
 	base := path.Base(p)
 	lower := strings.ToLower(base)
-	if strings.HasPrefix(lower, "dockerfile") || strings.HasPrefix(lower, "containerfile") {
+	if strings.HasPrefix(lower, "dockerfile") || strings.HasPrefix(lower, "containerfile") || strings.HasPrefix(lower, "jenkinsfile") {
 		return maxFile, true
 	}
 	ext := path.Ext(lower)

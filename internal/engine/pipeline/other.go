@@ -19,14 +19,21 @@ func (l *look) image(v plinth.Value) {
 	if v.Kind() != plinth.String || name == "" || strings.ContainsAny(name, "$<") {
 		return
 	}
-	if !strings.Contains(name, "@sha256:") {
-		severity := plinth.Medium
-		if last := name[strings.LastIndexByte(name, '/')+1:]; !strings.Contains(last, ":") || strings.HasSuffix(last, ":latest") {
-			severity = plinth.High
-		}
+	if severity := loose(name); severity > plinth.Info {
 		l.add(sight{audit: "pipeline-unpinned-images", severity: severity, at: l.first(v), path: pathOf(v), message: name})
 	}
 	l.nested(v)
+}
+
+// loose tells how much an image may change: Info for one that is pinned, or that is not known.
+func loose(name string) plinth.Severity {
+	if strings.Contains(name, "@sha256:") || strings.ContainsAny(name, "$<{") || name == "" {
+		return plinth.Info
+	}
+	if last := name[strings.LastIndexByte(name, '/')+1:]; !strings.Contains(last, ":") || strings.HasSuffix(last, ":latest") {
+		return plinth.High
+	}
+	return plinth.Medium
 }
 
 // nested judges an image that runs a Docker daemon of its own, which needs a privileged runner.

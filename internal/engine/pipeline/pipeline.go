@@ -53,6 +53,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	judges := map[string]func(*look){
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
+		"jenkins/Pipeline": jenkinsFile,
 	}
 	files, looks := map[string]*plinth.Resource{}, map[string]*look{}
 	var order []*look

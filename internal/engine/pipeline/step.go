@@ -331,7 +331,12 @@ func (l *look) fetched(run plinth.Value, around plinth.Location) {
 	if run.Kind() != plinth.String {
 		return
 	}
-	for _, c := range l.commands(run) {
+	l.fetches(run, l.commands(run), around)
+}
+
+// fetches judges the commands of a script.
+func (l *look) fetches(run plinth.Value, list []command, around plinth.Location) {
+	for _, c := range list {
 		if piped.MatchString(c.text) {
 			at := l.first(run)
 			end := l.place(c.from, c.to)

@@ -26,6 +26,7 @@ const (
 	azure      = "azure/Pipeline"
 	bitbucket  = "bitbucket/Pipeline"
 	circleCI   = "circleci/Pipeline"
+	jenkins    = "jenkins/Pipeline"
 	script     = "pipeline/Script"
 )
 
@@ -56,6 +57,9 @@ func kindOf(name string, data []byte) string {
 	dir, base = "/"+strings.ToLower(dir), strings.ToLower(base)
 	ext := path.Ext(base)
 	stem := strings.TrimSuffix(base, ext)
+	if base == "jenkinsfile" || strings.HasPrefix(base, "jenkinsfile.") && ext != ".md" || ext == ".jenkinsfile" {
+		return jenkins
+	}
 	if ext != ".yml" && ext != ".yaml" {
 		return ""
 	}
@@ -116,6 +120,10 @@ func reference(tag string, v plinth.Value) plinth.Value {
 func (r *reading) file(name, kind string, data []byte) {
 	if len(data) > maxFile {
 		r.to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: name}, Text: "a pipeline file of more than 4 MiB"})
+		return
+	}
+	if kind == jenkins {
+		r.jenkinsfile(name, data)
 		return
 	}
 	found, text := false, document.Text(data)

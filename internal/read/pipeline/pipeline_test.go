@@ -27,13 +27,18 @@ func TestGolden(t *testing.T) { readtest.Golden(t, pipeline.New(), "testdata/*.t
 
 func TestHostile(t *testing.T) { readtest.Hostile(t, pipeline.New(), name, sample) }
 
+func TestHostileGroovy(t *testing.T) {
+	readtest.Hostile(t, pipeline.New(), "Jenkinsfile", "pipeline {\n  agent { docker { image \"a:${B}\" } }\n  stages { stage('x') { steps { sh(script: \"\"\"a ${b ? 'c' : \"d\"}\"\"\", x: [1, [y: 2]]).trim() } } }\n}\n")
+}
+
 func TestWants(t *testing.T) {
 	for file, want := range map[string]bool{
 		name: true, "a/b/.github/workflows/x.yaml": true, ".github/workflows/x.json": false, ".github/workflows/sub/x.yml": false,
 		"action.yml": true, "lib/action.yaml": true, "reaction.yml": false, ".github/dependabot.yml": true, "dependabot.yml": false,
 		".pre-commit-config.yaml": true, ".gitlab-ci.yml": true, "ci/build.gitlab-ci.yml": true, "azure-pipelines.yml": true,
 		".azure-pipelines-2.yml": true, ".azure-pipelines/deploy.yml": true, "bitbucket-pipelines.yml": true, ".circleci/config.yml": true,
-		"config.yml": false, "deploy.yaml": false,
+		"Jenkinsfile": true, "ci/Jenkinsfile.prod": true, "ci/deploy.jenkinsfile": true, "Jenkinsfile.md": false, "jenkinsfiles.txt": false,
+		".gitlab/ci/test.yml": true, "config.yml": false, "deploy.yaml": false,
 	} {
 		if got := pipeline.New().Wants(file, []byte("runs: {}")); got != want {
 			t.Errorf("Wants(%s) = %v", file, got)
@@ -46,8 +51,9 @@ func TestWants(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(sample))
+	f.Add([]byte("node { sh \"${a}\" + 'b' + /c/; def x = [1, [k: $/d/$]] }"))
 	f.Add([]byte("script: !reference [.a, b]\ninclude: x\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		readtest.Print(readtest.Run(t, pipeline.New(), map[string]string{name: string(data)}))
+		readtest.Print(readtest.Run(t, pipeline.New(), map[string]string{name: string(data), ".gitlab-ci.yml": string(data), "Jenkinsfile": string(data)}))
 	})
 }
