@@ -22,7 +22,7 @@ var tiers = [][]string{
 	{"internal/golden", "internal/value", "internal/tree", "internal/document", "internal/module"},
 	{"internal/policy", "internal/rule", "internal/form", "rules"},
 	{"internal/graph", "internal/iam", "internal/reach"},
-	{"internal/read", "internal/engine", "internal/verdict", "internal/report", "internal/outside"},
+	{"internal/read", "internal/collect", "internal/engine", "internal/verdict", "internal/report", "internal/outside"},
 	{"internal/fix"},
 	{"internal/scan"},
 	{"internal/all", "internal/trial"},

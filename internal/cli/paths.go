@@ -176,6 +176,9 @@ func drawOne(cmd *cobra.Command, s Streams, f *scanFlags, t *tree.Tree, d *downl
 	if err != nil {
 		return nil, nil, fault{err}
 	}
+	if t, err = collect(cmd.Context(), s, t, c); err != nil {
+		return nil, nil, fault{err}
+	}
 	outside, problems, err := readImports(f.imports, t, nil)
 	if err != nil {
 		return nil, nil, err

@@ -52,7 +52,8 @@ func scanCommand(s Streams) *cobra.Command {
 		Short: "Look at infrastructure code and report what is wrong with it",
 		Long: `Look at Terraform and OpenTofu code, plans and state, CloudFormation and SAM, ARM templates, Kubernetes manifests and Dockerfiles,
 and report what is wrong with them. A target is a folder, a file, - for standard input, or git:DIR for every object of a Git repository (git:DIR#main..HEAD for
-those of a range, git:DIR#- for what the lines of a pre-receive hook on standard input bring); without one it is this folder.
+those of a range, git:DIR#- for what the lines of a pre-receive hook on standard input bring), or what the API of GitHub or GitLab says of the settings of
+github:OWNER/REPO, github:ORGANIZATION, gitlab:GROUP/PROJECT or gitlab:GROUP; without one it is this folder.
 
 Exit code: 0 passed; 1 the gate failed (a finding at or above --fail-on); 2 usage, configuration or rule error; 3 incomplete:
 something could not be looked at (the report lists it); 130 interrupted. The first that holds of 2, 1, 3.`,
@@ -200,6 +201,10 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if err != nil {
 			return nil, fault{err}
 		}
+		if t, err = collect(ctx, d.s, t, c); err != nil {
+			return nil, fault{err}
+		}
+		targets[i] = t
 		if f.verify && c.Offline {
 			return nil, faultf("--verify asks providers over the network, and --offline forbids that")
 		}

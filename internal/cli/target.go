@@ -9,15 +9,20 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/collect/scm"
 	"github.com/plinthsec/plinth/internal/engine/secret"
+	"github.com/plinthsec/plinth/internal/module"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 	"github.com/plinthsec/plinth/internal/verdict"
 )
 
 // openTarget opens a folder, a file, or the Git history that git:DIR or git:DIR#RANGE names (git:DIR#-: what the lines of a
-// pre-receive hook on standard input bring); with staged what is staged in the repository of the folder.
+// pre-receive hook on standard input bring); of github:… and gitlab:… nothing is asked yet. With staged, what is staged in the repository of the folder.
 func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, error) {
+	if platform, _, ok := scm.Target(name); ok {
+		return tree.Given(name, platform, nil, nil), nil
+	}
 	dir, history := strings.CutPrefix(name, "git:")
 	if !history && !staged {
 		return tree.Open(name)
@@ -39,6 +44,27 @@ func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, erro
 		return tree.OpenReceived(ctx, dir, os.Stdin)
 	}
 	return tree.OpenGit(ctx, dir, rng)
+}
+
+// collect asks the API that a target names (github:…, gitlab:…) for what the target is; other targets stay as they are.
+func collect(ctx context.Context, s Streams, t *tree.Tree, c *plinth.Config) (*tree.Tree, error) {
+	platform, name, ok := scm.Target(t.Name)
+	if !ok || t.Kind != platform {
+		return t, nil
+	}
+	if c.Offline {
+		return nil, faultf("%s is asked for over the network, and --offline forbids that", t.Name)
+	}
+	client := s.HTTP
+	if client == nil {
+		client = module.NewClient()
+	}
+	asker := scm.Collector{HTTP: client, Env: func(key string) string { return lookup(s.Env, key) }, Jobs: c.Jobs}
+	answers, err := asker.Collect(ctx, platform, name)
+	if err != nil {
+		return nil, err
+	}
+	return tree.Given(t.Name, platform, answers.Files, answers.Problems), nil
 }
 
 // baselines are what the files of --baseline hold: reports of plinth and of gitleaks.

@@ -1,6 +1,7 @@
 package scm
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ func kinds() []kind {
 		{repo + `/actions/permissions/workflow$`, "github/WorkflowPermissions", "", "", "repository", "", ""},
 		{repo + `/actions/permissions/fork-pr-contributor-approval$`, "github/ForkApproval", "", "", "repository", "", ""},
 		{org + `$`, "github/Organization", "", "", "", "", ""},
+		{org + `/rulesets$`, "", ".", "", "", "", ""},
 		{org + `/rulesets/[^/]+$`, "github/Ruleset", "", "", "organization", "", ""},
 		{org + `/hooks$`, "github/OrganizationHook", ".", "id", "organization", "", ""},
 		{org + `/actions/permissions$`, "github/OrganizationActions", "", "", "organization", "", ""},
@@ -120,7 +122,11 @@ func (b *builder) refused(asked string, v plinth.Value) bool {
 	if _, more := v.Get("documentation_url"); !ok || !more && v.Len() > 2 {
 		return false
 	}
-	if message.Str() == "Branch not protected" {
+	switch {
+	case message.Str() == "Branch not protected":
+		return true
+	case strings.HasPrefix(message.Str(), "Upgrade to "), notFound(v) && paid.MatchString(asked):
+		b.to.Problem(plinth.Problem{Kind: plinth.Unsupported, At: placeOf(v), Text: asked + ": the plan or edition does not have it, or the token does not see it"})
 		return true
 	}
 	b.to.Problem(plinth.Problem{Kind: plinth.Refused, At: placeOf(v), Text: asked + " could not be looked at: the API answered " + message.String()})
@@ -128,6 +134,15 @@ func (b *builder) refused(asked string, v plinth.Value) bool {
 		b.hidden(m[1])
 	}
 	return true
+}
+
+// paid are the settings of GitLab that not every edition has: https://docs.gitlab.com/subscriptions/choosing_subscription/.
+var paid = regexp.MustCompile(`^(projects|groups)/[^/]+/(approvals|approval_rules|push_rule|protected_environments)$|^groups/[^/]+/hooks$`)
+
+func notFound(v plinth.Value) bool {
+	status, _ := v.Get("status")
+	message, _ := v.Get("message")
+	return strings.Trim(status.String(), `"`) == "404" || strings.HasPrefix(message.Str(), "404")
 }
 
 // protecting are the answers without which nobody knows whether a repository is protected.
@@ -162,7 +177,7 @@ func (b *builder) resource(k *kind, address string, m []string, v plinth.Value) 
 		fields = append(fields, plinth.Field{Key: k.owner, Value: plinth.StringOf(name).WithRefs(plinth.Ref{To: m[1]})})
 	}
 	if k.called != "" && len(m) > 2 {
-		fields = append(fields, plinth.Field{Key: k.called, Value: plinth.StringOf(m[2])})
+		fields = append(fields, plinth.Field{Key: k.called, Value: plinth.StringOf(unescaped(m[2]))})
 	}
 	name := address[strings.LastIndexByte(address, '/')+1:]
 	r := &plinth.Resource{
@@ -174,6 +189,13 @@ func (b *builder) resource(k *kind, address string, m []string, v plinth.Value) 
 		return
 	}
 	b.to.Resource(r)
+}
+
+func unescaped(name string) string {
+	if s, err := url.PathUnescape(name); err == nil {
+		return s
+	}
+	return name
 }
 
 // finish hands over the repositories and projects with what further answers say of them.
