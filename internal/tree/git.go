@@ -209,15 +209,16 @@ func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string
 	}
 	var list []entry
 	err = h.lines(ctx, in, func(line []byte) {
-		f := strings.Fields(string(line))
-		if len(f) != 3 || f[1] == "tree" {
+		id, rest, _ := bytes.Cut(line, []byte(" "))
+		kind, size, ok := bytes.Cut(rest, []byte(" "))
+		if !ok || string(kind) == "tree" {
 			return
 		}
-		size, err := strconv.ParseInt(f[2], 10, 64)
+		n, err := strconv.ParseInt(string(size), 10, 64)
 		if err != nil {
 			return
 		}
-		list = append(list, entry{id: f[0], path: paths[f[0]], kind: f[1][0], size: size})
+		list = append(list, entry{id: string(id), path: paths[string(id)], kind: kind[0], size: n})
 	}, args...)
 	return list, err
 }

@@ -146,7 +146,10 @@ func (p *logReader) token(t string) {
 		}
 		t = strings.TrimLeft(f[3], "\n")
 	}
-	if f := strings.Fields(t); len(f) == 5 && strings.HasPrefix(t, ":") {
-		p.blob = f[3]
+	if strings.HasPrefix(t, ":") { // :MODE MODE BLOB BLOB STATUS
+		for range 3 {
+			_, t, _ = strings.Cut(t, " ")
+		}
+		p.blob, _, _ = strings.Cut(t, " ")
 	}
 }

@@ -12,7 +12,7 @@ type window struct {
 func (s *searcher) search(data []byte) []match {
 	budget := stepsPerByte*len(data) + stepsAtLeast
 	s.steps = budget
-	if s.memo != nil && len(data) >= leastPieces*leastPiece {
+	if s.memo != nil && len(data) >= leastText {
 		if found := s.recall(data); s.steps > 0 {
 			return found
 		}

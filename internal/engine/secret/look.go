@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"fmt"
+	"hash"
 	"path"
 	"slices"
 	"sort"
@@ -51,10 +52,12 @@ type searcher struct {
 	loaded  []loaded       // by entry
 	mine    map[int32]bool // whether a rule with paths is for this file
 	lock    bool           // the file lists versions and hashes of packages
+	hash    hash.Hash      // that names secrets
 
 	memo    *memo   // what other texts had in common with this one; nil: nothing is kept
 	pieces  []piece // of the text
 	live    []bool  // of the hits: whether they are to be remembered
+	ours    []byte  // the class of the file
 	touched span    // the bytes that the outcome of a hit depends on; both ends may lie outside the text
 }
 

@@ -11,18 +11,19 @@ import (
 )
 
 const (
-	around      = 512      // bytes on each side of a keyword that a rule looks at without saying so (touch)
-	leastPiece  = 512      // bytes of a piece: no fewer than around and than a keyword has
-	mostPiece   = 8 << 10  // bytes of a piece: lines may be long
-	leastPieces = 3        // pieces of a text that is worth it
-	cutEvery    = 16       // lines, on average, behind the least piece until one ends it
-	shards      = 64       // parts of the memory that have a lock of their own
-	maxKept     = 16 << 10 // pieces of a shard, about 0.1 KB each; a full one begins anew
+	around     = 256      // bytes on each side of a keyword that a rule looks at without saying so (touch): a name, what joins it to its value
+	leastSight = 288      // bytes on each side of a piece that it sees at least
+	leastPiece = 128      // bytes of a piece, so that a small change makes few of them new
+	mostPiece  = 8 << 10  // bytes of a piece: lines may be long
+	cutEvery   = 8        // lines, on average, behind the least piece until one ends it
+	leastText  = 512      // bytes of a text that is worth it
+	shards     = 64       // parts of the memory that have a lock of their own
+	maxKept    = 16 << 10 // pieces of a shard, about 0.1 KB each; a full one begins anew
 )
 
 // memo remembers of the pieces of texts what in them may lead to a secret, so that the versions of a file in a history cost
-// little more than what changed. A piece is known by its bytes, those of the pieces before and behind it, and the path: the
-// memory holds only for what depends on nothing else. All else, and what led to a secret, is looked at anew each time, so that
+// little more than what changed. A piece is known by its bytes, those of the pieces in its sight, and the rules that are for
+// the file: the memory holds only for what depends on nothing else. All else, and what led to a secret, is looked at anew each time, so that
 // the findings are the same with and without a memory. It is safe for concurrent use.
 type memo struct {
 	seeds  [2]maphash.Seed // unknown outside: nobody can make two pieces look the same
@@ -53,8 +54,10 @@ type rest struct {
 type piece struct {
 	span
 	print
-	sight       span // it and the pieces beside it
-	memory           // of the piece, or in the making
+	own         print // of its bytes alone
+	low, high   int   // the first and the last of the pieces in its sight
+	sight       span  // these
+	memory            // of the piece, or in the making
 	known       bool
 	first, last int // its hits
 }
@@ -76,7 +79,18 @@ func cut(data []byte, pieces []piece) []piece {
 		from = to
 	}
 	for i := range pieces {
-		pieces[i].sight = span{pieces[max(0, i-1)].start, pieces[min(len(pieces)-1, i+1)].end}
+		p := &pieces[i]
+		p.low, p.high = i, i
+		if i > 0 {
+			p.low, p.high = pieces[i-1].low, max(i, pieces[i-1].high)
+		}
+		for p.low < i && p.start-pieces[p.low+1].start >= leastSight {
+			p.low++
+		}
+		for p.high < len(pieces)-1 && pieces[p.high].end-p.end < leastSight {
+			p.high++
+		}
+		p.sight = span{pieces[p.low].start, pieces[p.high].end}
 	}
 	return pieces
 }
@@ -102,23 +116,33 @@ func cutAt(data []byte, from int) int {
 	return end
 }
 
-// recognise finds what is known of the pieces.
-func (m *memo) recognise(path string, data []byte, pieces []piece) {
+// class tells the rules that are for the file from those that are for others.
+func (s *searcher) class() string {
+	s.ours = append(s.ours[:0], byte(b2i(s.lock)))
+	for _, i := range s.index.pathed {
+		s.ours = append(s.ours, byte(b2i(s.rule(i) != nil)))
+	}
+	return string(s.ours)
+}
+
+// recognise finds what is known of the pieces of a file of a class.
+func (m *memo) recognise(class string, data []byte, pieces []piece) {
 	for k, seed := range m.seeds {
-		file := maphash.String(seed, path)
+		file := maphash.String(seed, class)
 		for i := range pieces {
-			pieces[i].print[k] = maphash.Bytes(seed, data[pieces[i].start:pieces[i].end])
+			pieces[i].own[k] = maphash.Bytes(seed, data[pieces[i].start:pieces[i].end])
 		}
-		pieces[0].print[k] ^= 0xa0761d6478bd642f             // nothing is before it
-		pieces[len(pieces)-1].print[k] ^= 0xe7037ed1a0b428db // nor behind it
-		before := uint64(0)
+		pieces[0].own[k] ^= 0xa0761d6478bd642f             // nothing is before it
+		pieces[len(pieces)-1].own[k] ^= 0xe7037ed1a0b428db // nor behind it
 		for i := range pieces {
-			own, behind := pieces[i].print[k], uint64(0)
-			if i+1 < len(pieces) {
-				behind = pieces[i+1].print[k]
+			h := file
+			for j := pieces[i].low; j <= pieces[i].high; j++ {
+				h = bits.RotateLeft64(h*0x9e3779b97f4a7c15, 29) ^ pieces[j].own[k]
+				if j == i {
+					h = bits.RotateLeft64(h*0xc2b2ae3d27d4eb4f, 31)
+				}
 			}
-			pieces[i].print[k] = file ^ own*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(before*0xc2b2ae3d27d4eb4f, 23) ^ bits.RotateLeft64(behind*0xff51afd7ed558ccd, 41)
-			before = own
+			pieces[i].print[k] = h
 		}
 	}
 	for i := range pieces {
@@ -166,7 +190,7 @@ func (s *searcher) recall(data []byte) []match {
 	var found []match
 	emit := func(m match) { found = append(found, m) }
 	s.pieces = cut(data, s.pieces[:0])
-	s.memo.recognise(s.path, data, s.pieces)
+	s.memo.recognise(s.class(), data, s.pieces)
 	s.gather(data)
 	s.live = slices.Grow(s.live[:0], len(s.hits))[:len(s.hits)]
 	s.always(data)

@@ -2,8 +2,11 @@ package secret
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,14 +71,67 @@ func TestMemory(t *testing.T) {
 			if step > 0 {
 				files[i] = version(r, files[i], parts)
 			}
-			fresh := New(all)
-			fresh.memory = func() *memo { return nil }
-			want, got := foundIn(t, fresh, path, files[i]), foundIn(t, e, path, files[i])
-			if d := cmp.Diff(want, got); d != "" {
+			if d := cmp.Diff(foundIn(t, forgetful(all), path, files[i]), foundIn(t, e, path, files[i])); d != "" {
 				t.Fatalf("seed %d, step %d: %s", seed, step, d)
 			}
 		}
 	}
+}
+
+// TestMemoryOfParts: what comes into sight when a part of a secret is written beside the rest is found, however far apart they are.
+func TestMemoryOfParts(t *testing.T) {
+	all := ours(t)
+	r := rand.New(rand.NewPCG(7, 7))
+	word := func(n int) string { return strings.Repeat("q7Kd2vXw9Zt4Rb1Hn8Lc5Pm3Js6Fg0Ty", n/32+1)[:n] }
+	for _, parts := range [][2]string{
+		{"curl", " -u deploy:" + word(14) + " https://files.example.net\n"},
+		{"{", "\"auth_provider_x509_cert_url\": \"" + word(30) + "\"}\n"},
+		{"{\"auth_provider_x509_cert_url\": \"" + word(30) + "\",", "}\n"},
+		{"PuTTY-User-Key-File-3: ssh-rsa\n", "Private-Lines: 14\n" + word(64) + "\n"},
+		{"AUTH0_DOMAIN=", "AUTH0_CLIENT_SECRET=" + word(40) + "\n"},
+		{"AKIA" + "QZ7XW2M4T6KD3VNB ", " " + word(40) + "\n"},
+		{gitlab[:6], gitlab[6:] + "\n"},
+		{"password = ", "'" + word(16) + "'\n"},
+		{"url: a%20b ", "%67lpat%2D" + gitlab[6:] + "\n"},
+	} {
+		e := New(all)
+		for _, far := range []int{0, 20, 60, 61, 150, 151, 250, 251, 300, 301, 400, 401, 550, 551, 701, 1000, 1001, 1500, 1501, 2501, 3900, 3901} {
+			before, between, behind := filler(r, 1500), filler(r, far), filler(r, 1500)
+			if far%2 == 0 { // on one line
+				between = bytes.ReplaceAll(between, []byte("\n"), []byte(" "))
+			}
+			for _, p := range [][2]string{{parts[0], "no\n"}, {"no ", parts[1]}, parts} {
+				file := slices.Concat(before, []byte(p[0]), between, []byte(p[1]), behind)
+				if d := cmp.Diff(foundIn(t, forgetful(all), "x", file), foundIn(t, e, "x", file)); d != "" {
+					t.Errorf("%q, %d bytes apart: %s", p, far, d)
+				}
+			}
+		}
+		before := string(filler(r, 1500))
+		coded := base64.StdEncoding.EncodeToString(slices.Concat(filler(r, 900), []byte("token="+gitlab+"\n")))
+		for _, file := range []string{coded[:900], coded[900:], coded} {
+			file = before + file + "\n"
+			if d := cmp.Diff(foundIn(t, forgetful(all), "x", []byte(file)), foundIn(t, e, "x", []byte(file))); d != "" {
+				t.Errorf("base64: %s", d)
+			}
+		}
+	}
+}
+
+// filler is so many bytes of lines of which none is like another.
+func filler(r *rand.Rand, n int) []byte {
+	var b []byte
+	for len(b) < n {
+		b = fmt.Appendf(b, "%*s%s,\n", r.IntN(30), "", strings.ToUpper(strconv.FormatUint(r.Uint64(), 36))+strconv.FormatUint(r.Uint64(), 36))
+	}
+	return b[:n]
+}
+
+// forgetful is an engine that remembers nothing.
+func forgetful(rules *Set) *Engine {
+	e := New(rules)
+	e.memory = func() *memo { return nil }
+	return e
 }
 
 // foundIn tells what an engine finds in an object of a history.

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"iter"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ const (
 
 	shortCommit = 12 // digits of a commit that name it for people
 )
+
+func newHash() hash.Hash { return hmac.New(sha256.New, hashKey) }
 
 // hashKey separates our hashes of secrets from all others, so that a table of hashes of well-known passwords is of no use.
 var hashKey = []byte("plinth/secret/1")
@@ -139,7 +142,7 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 		return nil
 	}
 	defer e.searches.Put(s)
-	if s.memo = memory; s.index.auto.longest > leastPiece {
+	if s.memo = memory; s.index.auto.longest > leastSight {
 		s.memo = nil // a hit would depend on more than a piece sees
 	}
 	found := s.whole(path, data)
@@ -153,7 +156,7 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 	var list []sighting
 	l := linesOf(body)
 	for i := range found {
-		list = append(list, e.sighting(path, body, l, &found[i]))
+		list = append(list, e.sighting(path, body, l, s.hash, &found[i]))
 	}
 	return list
 }
@@ -167,11 +170,11 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules for secrets: %w", err)
 	}
-	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]window{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries))}, nil
+	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]window{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries)), hash: newHash()}, nil
 }
 
-func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting {
-	s := sighting{rule: &m.rule.Rule, hash: hashOf(m.value), shape: redact(m.value), at: l.location(path, m.at)}
+func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *match) sighting {
+	s := sighting{rule: &m.rule.Rule, hash: hashOf(h, m.value), shape: redact(m.value), at: l.location(path, m.at)}
 	switch {
 	case m.hollow:
 		s.rule, s.note = m.rule.faint, "it looks like a placeholder"
@@ -197,11 +200,12 @@ func (e *Engine) sighting(path string, body []byte, l *lines, m *match) sighting
 	return s
 }
 
-// hashOf names a secret without telling it.
-func hashOf(secret []byte) string {
-	h := hmac.New(sha256.New, hashKey)
+// hashOf names a secret without telling it. h is of newHash.
+func hashOf(h hash.Hash, secret []byte) string {
+	h.Reset()
 	h.Write(secret)
-	return hex.EncodeToString(h.Sum(nil)[:hashBytes])
+	var sum [sha256.Size]byte
+	return hex.EncodeToString(h.Sum(sum[:0])[:hashBytes])
 }
 
 // redact shows so little of a secret that its owner can tell it and nobody else can use it.

@@ -36,6 +36,7 @@ type index struct {
 	keywords  []string
 	byKeyword [][]int32 // keyword → entries
 	files     []int32   // entries of rules for whole files
+	pathed    []int32   // entries of rules with keywords that are for files of certain paths
 }
 
 // Faults are what is wrong with rule files.
@@ -126,7 +127,7 @@ func newEntry(file, data string) *entry {
 
 // given makes an entry of a rule that is there already.
 func given(r *Rule) *entry {
-	e := &entry{heading: heading{id: r.ID, aliases: r.Aliases, keywords: r.Keywords}, file: r.File}
+	e := &entry{heading: heading{id: r.ID, aliases: r.Aliases, keywords: r.Keywords, pathed: len(r.paths) > 0 || r.pathExpr != nil}, file: r.File}
 	e.load = func() (*Rule, []plinth.Problem) { return r, nil }
 	return e
 }
@@ -156,6 +157,8 @@ func newIndex(entries []*entry) (*index, error) {
 	for i, e := range entries {
 		if len(e.keywords) == 0 {
 			x.files = append(x.files, int32(i))
+		} else if e.pathed {
+			x.pathed = append(x.pathed, int32(i))
 		}
 		for _, k := range e.keywords {
 			n, ok := at[k]
@@ -325,7 +328,8 @@ type heading struct {
 	id       string
 	aliases  []string
 	keywords []string
-	cut      int // where the examples begin; the length of the text where they do not stand last
+	pathed   bool // it is for files of certain paths
+	cut      int  // where the examples begin; the length of the text where they do not stand last
 }
 
 // headingOf picks the names and keywords from a rule file without parsing it: id, aliases and find.keywords, lists in brackets.
@@ -345,6 +349,8 @@ func headingOf(data string) heading {
 			h.aliases = bracketed(data[at:])
 		case strings.HasPrefix(l, "  keywords:"):
 			h.keywords = bracketed(data[at:])
+		case strings.HasPrefix(l, "  paths:"):
+			h.pathed = true
 		case strings.HasPrefix(l, "examples:"):
 			h.cut = at
 			return h
