@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -220,15 +221,28 @@ func (p *jenkins) script(v plinth.Value) {
 	p.callsScripts(sh, list, "", plinth.Location{}, v)
 }
 
-// pasted judges the expressions that a script pastes: https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#string-interpolation.
+// pasted judges the expressions that a script pastes: https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#string-interpolation. Each is told
+// once in a script; those that only whoever starts the build decides are one finding.
 func (p *jenkins) pasted(v plinth.Value) {
+	told := map[string]bool{}
+	var chosen []string
+	var at plinth.Location
 	for _, x := range get(v, "pasted").List() {
 		name := strings.TrimPrefix(x.Str(), "env.")
+		if told[name] {
+			continue
+		}
+		told[name] = true
 		if slices.Contains(p.secret, name) {
 			p.add(sight{audit: "pipeline-secret-in-command", severity: plinth.Medium, at: place(x), path: under(v, name), message: x.Str()})
 			continue
 		}
 		by := p.expression(x.Str(), place(x), 0)
+		if by.severity == plinth.Low && by.what != "" {
+			if chosen = append(chosen, x.Str()); at.Line == 0 {
+				at = place(x)
+			}
+		}
 		if !by.proven() {
 			continue
 		}
@@ -238,6 +252,13 @@ func (p *jenkins) pasted(v plinth.Value) {
 			by = by.then("the text is pasted into a script", place(x), p.path)
 		}
 		p.add(sight{audit: "pipeline-template-injection", severity: by.severity, at: place(x), path: under(v, x.Str()), message: message, evidence: by.way})
+	}
+	if len(chosen) > 0 {
+		message := strings.Join(chosen[:min(3, len(chosen))], ", ")
+		if more := len(chosen) - 3; more > 0 {
+			message += fmt.Sprintf(" and %d more", more)
+		}
+		p.add(sight{audit: "pipeline-template-injection", severity: plinth.Low, at: at, path: under(v, strings.Join(chosen, " ")), message: message + ": whoever starts the build decides"})
 	}
 }
 
@@ -274,6 +295,9 @@ func (p *jenkins) named(name string, depth int) taint {
 		name, _, _ = strings.Cut(rest, ".")
 		return p.parameter(name)
 	}
+	if _, ok := p.parameters[name]; ok && len(p.set[name]) == 0 {
+		return p.parameter(name)
+	}
 	for _, list := range []struct {
 		key      string
 		severity plinth.Severity
@@ -284,9 +308,6 @@ func (p *jenkins) named(name string, depth int) taint {
 	}
 	values := append(p.set[name], p.set["env."+name]...)
 	if depth > maxWay || p.busy[name] || len(values) == 0 {
-		if kind := p.parameters[name]; kind != "" {
-			return p.parameter(name)
-		}
 		return unknown()
 	}
 	p.busy[name] = true
@@ -302,7 +323,7 @@ func (p *jenkins) named(name string, depth int) taint {
 func (p *jenkins) parameter(name string) taint {
 	switch p.parameters[name] {
 	case "string", "text", "":
-		return taint{severity: plinth.Medium, what: "params." + name}
+		return taint{severity: plinth.Low, what: "params." + name}
 	}
 	return taint{}
 }
