@@ -53,22 +53,27 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	judges := map[string]func(*look){
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
-		"jenkins/Pipeline": jenkinsFile,
+		"jenkins/Pipeline": jenkinsFile, "tekton/Object": tektonFile,
 	}
 	files, looks := map[string]*plinth.Resource{}, map[string]*look{}
 	var order []*look
+	all := &objects{}
 	for _, r := range g.Resources() {
 		if judges[r.Type] == nil && r.Type != scriptType || r.Source.Kind() != plinth.String {
 			continue
 		}
 		at := r.Decl.At.Path
 		files[at] = r
-		l := &look{engine: e, known: about, files: files, looks: looks, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
+		l := &look{engine: e, known: about, files: files, looks: looks, tekton: all, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
 		if looks[at] == nil {
 			looks[at] = l
 		}
 		order = append(order, l)
+		if r.Type == tektonType {
+			all.looks = append(all.looks, l)
+		}
 	}
+	all.join()
 	for _, l := range order {
 		if err := ctx.Err(); err != nil {
 			return cov, err
@@ -91,6 +96,7 @@ type look struct {
 	known    *known
 	files    map[string]*plinth.Resource // all pipeline files of the target, by path
 	looks    map[string]*look            // those that are judged, by path
+	tekton   *objects                    // all of Tekton
 	resource *plinth.Resource
 	doc      plinth.Value
 	found    []plinth.Finding

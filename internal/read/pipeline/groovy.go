@@ -256,7 +256,7 @@ func (g *groovy) arguments(path, closing string) (args []plinth.Value, named []p
 		before := g.pos
 		if colon := g.next(); (t.kind == wordToken || t.kind == textToken) && colon.kind == markToken && colon.text == ":" {
 			g.step()
-		g.step()
+			g.step()
 			g.lines()
 			v := g.expression(path+"/"+t.text, closing != "")
 			named = append(named, plinth.Field{Key: t.text, Value: v})

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -27,6 +28,7 @@ const (
 	bitbucket  = "bitbucket/Pipeline"
 	circleCI   = "circleci/Pipeline"
 	jenkins    = "jenkins/Pipeline"
+	tekton     = "tekton/Object"
 	script     = "pipeline/Script"
 )
 
@@ -80,9 +82,16 @@ func kindOf(name string, data []byte) string {
 		return bitbucket
 	case stem == "config" && strings.HasSuffix(dir, "/.circleci/"):
 		return circleCI
+	case tektonForm.Match(data) && !helmForm.Match(data):
+		return tekton
 	}
 	return ""
 }
+
+var (
+	tektonForm = regexp.MustCompile(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
+	helmForm   = regexp.MustCompile(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
+)
 
 // Read emits one resource for each document and one for each job of a workflow.
 func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
@@ -141,6 +150,10 @@ func (r *reading) file(name, kind string, data []byte) {
 			d.Value = plinth.MapOf(append([]plinth.Field{{Key: "spec", Value: head}}, d.Value.Fields()...)).WithOrigin(d.Value.Origin())
 			head = plinth.Value{}
 		}
+		if kind == tekton {
+			r.objects(name, text, d)
+			return
+		}
 		emit(name, kind, text, r.project.Name, d, r.to)
 		r.own.called(name, text)
 		if kind == gitLab {
@@ -152,6 +165,34 @@ func (r *reading) file(name, kind string, data []byte) {
 	}
 	for _, x := range problems {
 		r.to.Problem(x)
+	}
+}
+
+// objects emits the objects of Tekton that a document holds, by itself or as a list.
+func (r *reading) objects(name, text string, d document.Document) {
+	list := []plinth.Value{d.Value}
+	if items, ok := d.Value.Get("items"); ok {
+		list = items.List()
+	}
+	for _, v := range list {
+		version, _ := v.Get("apiVersion")
+		group, _, _ := strings.Cut(version.Str(), "/")
+		if group != "tekton.dev" && group != "triggers.tekton.dev" || v.Origin() == nil {
+			continue
+		}
+		kind, _ := v.Get("kind")
+		title, _ := v.At("metadata", "name")
+		if title.Str() == "" {
+			title, _ = v.At("metadata", "generateName")
+		}
+		address := name + "#" + kind.Str() + "/" + title.Str()
+		at := v.Origin().At
+		header := at
+		header.EndLine, header.EndCol = at.Line, at.Col
+		r.to.Resource(&plinth.Resource{
+			ID: plinth.ID("pipeline:" + address), Type: tekton, Name: title.Str(), Project: r.project.Name, Hung: true,
+			Decl: &plinth.Declaration{Address: address, Type: tekton, At: at, Header: header}, Props: v, Source: plinth.StringOf(text),
+		})
 	}
 }
 
