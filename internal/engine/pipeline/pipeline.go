@@ -57,14 +57,14 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	}
 	files, looks := map[string]*plinth.Resource{}, map[string]*look{}
 	var order []*look
-	all := &objects{}
+	all, shared := &objects{}, &templates{}
 	for _, r := range g.Resources() {
 		if judges[r.Type] == nil && r.Type != scriptType || r.Source.Kind() != plinth.String {
 			continue
 		}
 		at := r.Decl.At.Path
 		files[at] = r
-		l := &look{engine: e, known: about, files: files, looks: looks, tekton: all, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
+		l := &look{engine: e, known: about, files: files, looks: looks, tekton: all, templates: shared, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
 		if looks[at] == nil {
 			looks[at] = l
 		}
@@ -92,14 +92,15 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 // look is one file that is being judged.
 type look struct {
 	*text
-	engine   *Engine
-	known    *known
-	files    map[string]*plinth.Resource // all pipeline files of the target, by path
-	looks    map[string]*look            // those that are judged, by path
-	tekton   *objects                    // all of Tekton
-	resource *plinth.Resource
-	doc      plinth.Value
-	found    []plinth.Finding
+	engine    *Engine
+	known     *known
+	files     map[string]*plinth.Resource // all pipeline files of the target, by path
+	looks     map[string]*look            // those that are judged, by path
+	tekton    *objects                    // all of Tekton
+	templates *templates                  // those of Azure
+	resource  *plinth.Resource
+	doc       plinth.Value
+	found     []plinth.Finding
 }
 
 // in is the look at a file, at this one where the file is not looked at.

@@ -225,7 +225,11 @@ func afterKey(line string, from int) (string, int) {
 				i += j + 1
 			}
 		}
-		return strings.Trim(line[i:], `"'`), from + i
+		rest := line[i:]
+		if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
+			rest = strings.Trim(rest, rest[:1])
+		}
+		return rest, from + i
 	}
 	return line, from
 }

@@ -56,6 +56,28 @@ func (r *reading) included(file string, doc plinth.Value) {
 	}
 }
 
+const maxNested = 60 // levels of a pipeline of Azure that are looked at for templates; real ones have about ten
+
+// templates reads the templates of the repository that a pipeline of Azure names: https://learn.microsoft.com/azure/devops/pipelines/process/templates.
+func (r *reading) templates(file string, v plinth.Value, depth int) {
+	if depth > maxNested {
+		return
+	}
+	for _, x := range v.List() {
+		r.templates(file, x, depth+1)
+	}
+	for _, f := range v.Fields() {
+		if name := strings.ReplaceAll(strings.TrimSuffix(f.Value.Str(), "@self"), `\`, "/"); f.Key == "template" && name != "" && !strings.ContainsAny(name, "@$") {
+			if strings.HasPrefix(name, "/") {
+				r.more(strings.TrimPrefix(name, "/"), azure)
+			} else {
+				r.more(path.Join(path.Dir(file), name), azure)
+			}
+		}
+		r.templates(file, f.Value, depth+1)
+	}
+}
+
 // more reads a file that another one names, once; what is not there is not of this repository.
 func (r *reading) more(name, kind string) {
 	if r.seen[name] || len(r.seen) > maxIncluded || !fs.ValidPath(name) {

@@ -82,13 +82,16 @@ func kindOf(name string, data []byte) string {
 		return bitbucket
 	case stem == "config" && strings.HasSuffix(dir, "/.circleci/"):
 		return circleCI
-	case tektonForm.Match(data) && !helmForm.Match(data):
+	case bytes.Contains(data, []byte("tekton.dev/")) && tektonForm.Match(data) && !helmForm.Match(data):
 		return tekton
+	case bytes.Contains(data, []byte("vmImage:")) || bytes.Contains(data, []byte("- task: ")) && azureForm.Match(data):
+		return azure
 	}
 	return ""
 }
 
 var (
+	azureForm  = regexp.MustCompile(`(?m)^\s*- task: \w+@\d+\s*$`)
 	tektonForm = regexp.MustCompile(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
 	helmForm   = regexp.MustCompile(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
 )
@@ -156,8 +159,11 @@ func (r *reading) file(name, kind string, data []byte) {
 		}
 		emit(name, kind, text, r.project.Name, d, r.to)
 		r.own.called(name, text)
-		if kind == gitLab {
+		switch kind {
+		case gitLab:
 			r.included(name, d.Value)
+		case azure:
+			r.templates(name, d.Value, 0)
 		}
 	})
 	if len(problems) == 0 && !found {
