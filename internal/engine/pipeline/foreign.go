@@ -39,8 +39,3 @@ func preCommitFile(l *look) {
 		}
 	}
 }
-
-// otherFile judges a file of which only scripts are known.
-func otherFile(l *look) {
-	scalars(l.doc, func(v plinth.Value) { l.fetched(v, plinth.Location{}) })
-}

@@ -84,40 +84,6 @@ func (l *look) includes(v plinth.Value) {
 	}
 }
 
-// circleFile judges a configuration of CircleCI: https://circleci.com/docs/configuration-reference.
-func circleFile(l *look) {
-	otherFile(l)
-	for _, o := range get(l.doc, "orbs").Fields() {
-		orb := o.Value
-		_, version, _ := strings.Cut(orb.Str(), "@")
-		if orb.Kind() != plinth.String || strings.Contains(version, "<<") {
-			continue
-		}
-		switch {
-		case version == "volatile" || version == "" || strings.HasPrefix(version, "dev:"):
-			l.add(sight{audit: "pipeline-unpinned-orb", severity: plinth.High, at: l.first(orb), path: pathOf(orb), message: orb.Str()})
-		case strings.Count(version, ".") < 2:
-			l.add(sight{audit: "pipeline-unpinned-orb", severity: plinth.Medium, at: l.first(orb), path: pathOf(orb), message: orb.Str()})
-		}
-	}
-	for _, group := range []string{"jobs", "executors"} {
-		for _, j := range get(l.doc, group).Fields() {
-			for _, d := range get(j.Value, "docker").List() {
-				l.image(get(d, "image"))
-			}
-		}
-	}
-}
-
-// bitbucketFile judges the pipelines of Bitbucket.
-func bitbucketFile(l *look) {
-	otherFile(l)
-	l.image(get(l.doc, "image"))
-	for _, s := range get(l.doc, "definitions", "services").Fields() {
-		l.image(get(s.Value, "image"))
-	}
-}
-
 // keyInputs are inputs of actions that take a long-lived key of a cloud, where the same action takes a token of the job.
 var keyInputs = map[string]string{
 	"aws-actions/configure-aws-credentials": "aws-access-key-id", "google-github-actions/auth": "credentials_json", "azure/login": "creds",
