@@ -225,6 +225,15 @@ type Finding struct {
 	Suppressed *Suppression
 	Commit     string  // the commit that At is in; "" for the files themselves
 	Also       []*Rule // rules that yielded to this one here; their aliases are this finding's as well
+	Owner      *Owner  // who the credential that the finding is about belongs to; nil: it is about none, or nobody can tell
+}
+
+// Owner is whom a credential belongs to.
+type Owner struct {
+	Provider string // aws, google, azure, kubernetes or github
+	// Name is the number of an account of AWS, the e-mail of a service account of Google, the client id of an application of Azure,
+	// NAMESPACE/NAME of a ServiceAccount; "" where only the provider is known.
+	Name string
 }
 
 // Aliases are the peers' ids that this finding answers to, those of the rules that yielded included.

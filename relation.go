@@ -33,13 +33,19 @@ const (
 	TypeImage         = "image"          // a container image, by name
 	TypeSource        = "source"         // a folder of source code
 	TypeIdentityToken = "identity-token" // tokens of an outside issuer with a subject: oidc:ISSUER#SUBJECT
+	TypeReader        = "reader"         // whoever can read the target: an outsider where it is public
+	TypeCredential    = "credential"     // a credential that stands in the target's texts
 )
 
 // The ids of virtual nodes.
 const (
-	Internet ID = "internet"
-	AnyAWS   ID = "any-aws-principal"
+	Internet  ID = "internet"
+	AnyAWS    ID = "any-aws-principal"
+	AnyReader ID = "reader"
 )
+
+// Credential is the node of a credential that stands in the target's texts; hash names it without telling it.
+func Credential(rule, hash string) ID { return ID("leaked:" + rule + ":" + hash) }
 
 // AnyGoogle is the node of everybody who has an account of Google.
 const AnyGoogle ID = "any-google-principal"

@@ -15,9 +15,11 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/graph/picture"
 	"github.com/plinthsec/plinth/internal/report"
+	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
 	"github.com/plinthsec/plinth/internal/value"
@@ -43,8 +45,9 @@ func pathsCommand(s Streams) *cobra.Command {
 with its proof: who may do what, which network lets whom in, which code has which weakness. For every path it says which single
 places end it, and for all of them together the least to change.
 
-A place is internet; admin, the administrator of any account or cluster; data, a store of classified data (its tag data-class,
-data-classification or DataClassification is set and not public); or the id, ARN, name or address of a resource, with * for any
+A place is internet; leaked, a credential that stands in a text of the target, or reader, who can read them; admin, the
+administrator of any account or cluster; data, a store of classified data (its tag data-class, data-classification or
+DataClassification is set and not public); or the id, ARN, name or address of a resource, with * for any
 text: ServiceAccount/*, arn:aws:iam::*:role/deploy, aws_s3_bucket.exports. What is not known of an ARN is written in braces.
 Without --from every principal is asked, without --to both admin and data.
 
@@ -122,7 +125,7 @@ func ask(g report.Graph, f *pathFlags) (a report.Answer, missing []string) {
 		var out []uint32
 		for _, n := range names {
 			found := g.Find(n)
-			if len(found) == 0 && n != "internet" && n != "admin" && n != "data" && !strings.Contains(n, "*") {
+			if len(found) == 0 && !slices.Contains(graph.Words, n) && !strings.Contains(n, "*") {
 				missing = append(missing, n)
 			}
 			out = append(out, found...)
@@ -183,8 +186,14 @@ func drawOne(cmd *cobra.Command, s Streams, f *scanFlags, t *tree.Tree, d *downl
 	if err != nil {
 		return nil, nil, err
 	}
+	secrets, err := all.Secrets(c.RuleDirs)
+	if err != nil {
+		return nil, nil, fault{err}
+	}
+	engines := all.Engines(rule.Nothing(), nil, secrets, c) // credentials in texts are places where an attacker begins
+	problems = append(problems, (&baselines{secrets: &secret.Ignore{}}).know(engines, t, c)...)
 	run := &scan.Run{
-		Config: c, Readers: append(all.Readers(), all.PipelineReaders()...), Progress: p.show, Today: time.Now().Format(time.DateOnly),
+		Config: c, Readers: append(all.Readers(), all.PipelineReaders()...), Engines: engines, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 		Modules: d.source(c), Draw: attack.Draw, Outside: outside,
 	}
 	res, err := run.Scan(cmd.Context(), t)

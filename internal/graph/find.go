@@ -12,10 +12,11 @@ const (
 	WordInternet = "internet"
 	WordAdmin    = "admin"
 	WordData     = "data"
+	WordLeaked   = "leaked"
 )
 
 // Words are all such words.
-var Words = []string{WordInternet, WordAdmin, WordData}
+var Words = []string{WordInternet, WordAdmin, WordData, WordLeaked}
 
 const maxPattern = 4096 // bytes of a pattern; no id is as long
 
@@ -33,8 +34,9 @@ type called struct {
 }
 
 // Find returns the nodes that a pattern means, ascending: one of the words internet, admin (administrators of any account or
-// cluster) and data (stores of classified data), or an id, an alias, a name or an address. A * in it stands for any text. What
-// stands in braces in an id or an alias is not known and fits any text, but only where no node is called exactly so.
+// cluster), data (stores of classified data) and leaked (credentials that stand in texts), or an id, an alias, a name or an address.
+// A * in it stands for any text. What stands in braces in an id or an alias is not known and fits any text, but only where no node
+// is called exactly so.
 func (m *Map) Find(pattern string) []uint32 {
 	f := m.finder()
 	if len(pattern) > maxPattern {
@@ -84,9 +86,11 @@ func newDirectory(m *Map) *directory {
 			f.words[WordInternet] = append(f.words[WordInternet], uint32(i))
 		case plinth.TypeAdmin:
 			f.words[WordAdmin] = append(f.words[WordAdmin], uint32(i))
+		case plinth.TypeCredential:
+			f.words[WordLeaked] = append(f.words[WordLeaked], uint32(i))
 		}
 	}
-	for _, word := range []string{WordInternet, WordAdmin} {
+	for _, word := range []string{WordInternet, WordAdmin, WordLeaked} {
 		f.words[word] = slices.Clip(f.words[word])
 	}
 	f.words[WordData] = m.stores()

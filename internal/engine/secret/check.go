@@ -2,10 +2,7 @@ package secret
 
 import (
 	"bytes"
-	"encoding/base32"
 	"encoding/base64"
-	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"regexp"
@@ -24,7 +21,6 @@ type check struct {
 	not                  *regexp.Regexp
 	structure            func([]byte) bool
 	checksum             func([]byte) bool
-	note                 func([]byte) string // what the secret tells of itself, for the message
 }
 
 // quality is how much of a secret a text looks like.
@@ -327,22 +323,4 @@ func printable(s []byte) bool {
 		}
 	}
 	return true
-}
-
-// notes are what some kinds of secrets tell of themselves.
-var notes = map[string]func([]byte) string{"aws-account": awsAccount}
-
-// awsAccount reads the number of the account out of an access key id: base 32 of what follows the four letters, bits 7 to 46
-// of the first six bytes.
-func awsAccount(s []byte) string {
-	if len(s) < 14 {
-		return ""
-	}
-	raw, err := base32.StdEncoding.DecodeString(string(s[4 : 4+(len(s)-4)/8*8]))
-	if err != nil || len(raw) < 6 {
-		return ""
-	}
-	var eight [8]byte
-	copy(eight[2:], raw[:6])
-	return fmt.Sprintf("of account %012d", binary.BigEndian.Uint64(eight[:])&0x7fffffffff80>>7)
 }

@@ -22,9 +22,9 @@ var (
 )
 
 var (
-	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "verify", "examples"}
+	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "verify", "owner", "examples"}
 	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "follow", "needs", "paths"}
-	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "note", "plain", "mixed", "value", "not"}
+	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "plain", "mixed", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
 )
 
@@ -88,6 +88,11 @@ func (r *reading) rule(data string, h heading) (*Rule, []plinth.Problem) {
 	}
 	if v, ok := r.props.Get("verify"); ok {
 		rule.recipe = verify.Read(v, r.fault)
+	}
+	if name, v := r.text(r.props, "owner", false); name != "" {
+		if rule.owner = owners[name]; rule.owner == nil {
+			r.fault(v, "there is no owner %s%s", name, value.Hint(name, names(owners)))
+		}
 	}
 	faint := rule.Rule
 	faint.Severity = min(faint.Severity, plinth.Info)
@@ -306,11 +311,6 @@ func (r *reading) check(rule *Rule, c plinth.Value) {
 	if name, v := r.text(c, "structure", false); name != "" {
 		if k.structure = structures[name]; k.structure == nil {
 			r.fault(v, "there is no structure %s%s", name, value.Hint(name, names(structures)))
-		}
-	}
-	if name, v := r.text(c, "note", false); name != "" {
-		if k.note = notes[name]; k.note == nil {
-			r.fault(v, "there is no note %s%s", name, value.Hint(name, names(notes)))
 		}
 	}
 	not, ok := c.Get("not")

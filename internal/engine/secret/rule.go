@@ -69,7 +69,8 @@ type Rule struct {
 	weaker  *plinth.Rule // the same with the severity of a secret whose checksum is wrong; nil without a checksum
 	faint   *plinth.Rule // the same with the severity of what looks like a placeholder
 
-	recipe *verify.Recipe // how to ask whether a secret is live; nil: nobody can
+	owner  func(text []byte, m *match) *plinth.Owner // reads whom the secret belongs to; nil: nobody can tell
+	recipe *verify.Recipe                            // how to ask whether a secret is live; nil: nobody can
 
 	pathExpr *regexp.Regexp // of a gitleaks rule; nil: every path
 	allows   []allowance

@@ -66,6 +66,7 @@ type sighting struct {
 	hash   string
 	shape  string // what may be shown of it
 	note   string
+	owner  *plinth.Owner
 	at     plinth.Location
 	silent *plinth.Suppression
 	allows []allowance
@@ -181,8 +182,9 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 	case m.weak:
 		s.rule, s.note = m.rule.weaker, "its checksum is wrong: made up or damaged"
 	}
-	if m.rule.check.note != nil {
-		s.note = strings.TrimSpace(m.rule.check.note(m.value) + " " + s.note)
+	if m.rule.owner != nil {
+		s.owner = m.rule.owner(body, m)
+		s.note = strings.TrimSpace(whose(s.owner) + " " + s.note)
 	}
 	for _, r := range m.also {
 		s.also = append(s.also, &r.Rule)
@@ -219,6 +221,8 @@ func redact(s []byte) string {
 		}, string(b))
 	}
 	switch {
+	case len(s) >= longShown && s[0] == '{': // its ends tell nothing
+		return "{…}"
 	case len(s) >= longShown:
 		return clean(s[:shown]) + "…" + clean(s[len(s)-shown:])
 	case len(s) >= longShown/2:
@@ -326,7 +330,7 @@ func elsewhere(findings []plinth.Finding, i int) plinth.Finding {
 func finding(places []sighting) plinth.Finding {
 	first := max(0, slices.IndexFunc(places, func(s sighting) bool { return s.silent == nil }))
 	s := &places[first]
-	f := plinth.Finding{Rule: s.rule, At: s.at, Commit: s.commit, Path: s.hash, Verdict: plinth.Fail, Suppressed: s.silent, Message: s.rule.Title + ": " + s.shape}
+	f := plinth.Finding{Rule: s.rule, At: s.at, Commit: s.commit, Path: s.hash, Verdict: plinth.Fail, Suppressed: s.silent, Owner: s.owner, Message: s.rule.Title + ": " + s.shape}
 	if s.note != "" {
 		f.Message += " (" + s.note + ")"
 	}

@@ -1,6 +1,6 @@
 // Package bind joins what different tools describe apart: source code with the image that is built from it, the image with the
 // workload that runs it, the workload with its identity in the cloud and with the way that leads to it from outside, a weakness in
-// the code with what it yields, and a store with the class of its data.
+// the code with what it yields, a store with the class of its data, and a credential that stands in a text with whom it makes.
 package bind
 
 import (
@@ -49,6 +49,7 @@ func Relate(ctx context.Context, s *graph.Scene, e *account.Estate, to graph.Sin
 	w.data()
 	w.images()
 	w.pipelines()
+	w.leaked()
 	weak := w.weaknesses()
 	for _, c := range w.clusters {
 		if err := ctx.Err(); err != nil {

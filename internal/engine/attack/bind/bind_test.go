@@ -12,11 +12,13 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam/account"
 	"github.com/plinthsec/plinth/internal/outside"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/rules"
 )
 
 // told writes down what is told to it.
@@ -43,6 +45,9 @@ func TestGolden(t *testing.T) { golden.Run(t, "testdata/*.txtar", relations) }
 
 func relations(t *testing.T, files map[string]string) string {
 	t.Helper()
+	for name, text := range files {
+		files[name] = credentials.Replace(text)
+	}
 	tr := tree.Memory(".", files)
 	var found []plinth.Finding
 	for _, name := range []string{"report.sarif", "bom.json"} {
@@ -54,9 +59,13 @@ func relations(t *testing.T, files map[string]string) string {
 			found = append(found, list...)
 		}
 	}
+	secrets, err := secret.Load(rules.Secrets())
+	if err != nil {
+		t.Fatal(err)
+	}
 	sink := &told{}
 	run := &scan.Run{
-		Config: &plinth.Config{Jobs: 1}, Readers: append(all.Readers(), all.PipelineReaders()...), Outside: found,
+		Config: &plinth.Config{Jobs: 1}, Readers: append(all.Readers(), all.PipelineReaders()...), Outside: found, Engines: []scan.Engine{secret.New(secrets)},
 		Draw: func(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*graph.Map, error) {
 			e, err := account.New(s.Graph)
 			if err != nil {
