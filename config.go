@@ -23,6 +23,8 @@ type Config struct {
 	Policies      []string // folders of policies in Rego and of Gatekeeper's templates
 	PolicyData    []string // files and folders that those see as data
 	RegoVersion   string   // auto, v0 or v1
+	AllowUses     []string // actions, orbs, pipes and components that pipelines may use; empty: all
+	DenyUses      []string // those that they may not
 	PodSecurity   int      // minor version of the Pod Security Standards, 28 for v1.28; 0: the latest
 }
 

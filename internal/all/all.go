@@ -53,7 +53,7 @@ func Engines(set *rule.Set, audits []*plinth.Rule, secrets *secret.Set, c *plint
 	}
 	if list := of(pipeline.Name); len(list) > 0 {
 		p := pipeline.New(list)
-		p.Plain = c.IgnoreRepo
+		p.Plain, p.Allow, p.Deny = c.IgnoreRepo, c.AllowUses, c.DenyUses
 		out = append(out, p)
 	}
 	if secrets != nil && secrets.Len() > 0 {

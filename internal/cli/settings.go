@@ -68,6 +68,8 @@ func settings() []setting {
 		{key: "terraform.var-files", flag: "var-file", kind: words, about: "Terraform variable files to load after the ones that Terraform loads by itself", set: list(func(c *plinth.Config) *[]string { return &c.VarFiles })},
 		{key: "terraform.download", flag: "download", kind: yesNo, about: "fetch the remote Terraform modules that terraform init has not left in .terraform/modules, from registries, Git repositories and archives", set: truth(func(c *plinth.Config) *bool { return &c.Download })},
 		{key: "kubernetes.pod-security-version", kind: word, def: "latest", about: "version of the Pod Security Standards for pods whose namespace states none with its enforce-version label: latest or v1.N", set: setPodSecurity},
+		{key: "pipeline.allow-uses", kind: words, about: "the only actions, orbs, pipes and components of others that pipelines may use: OWNER/NAME, OWNER/NAME@VERSION, with * for any text", set: list(func(c *plinth.Config) *[]string { return &c.AllowUses })},
+		{key: "pipeline.deny-uses", kind: words, about: "actions, orbs, pipes and components that pipelines may not use, in the same form", set: list(func(c *plinth.Config) *[]string { return &c.DenyUses })},
 	}
 }
 

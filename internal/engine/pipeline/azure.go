@@ -39,6 +39,31 @@ func azureFile(l *look) {
 	p.resources()
 	p.within(l.doc, 0)
 	p.handed()
+	p.approvals(l.doc, 0)
+	l.released()
+}
+
+// approvals judges stages and jobs that deploy to production: where an environment is named, its checks are settings of the service.
+func (p *azurePipeline) approvals(v plinth.Value, depth int) {
+	if depth > maxStages || strings.Contains(p.whole, "ManualValidation@") {
+		return
+	}
+	for _, key := range []string{"stages", "jobs"} {
+		for _, x := range get(v, key).List() {
+			name, env := get(x, "deployment"), get(x, "environment")
+			if env.Kind() == plinth.Map {
+				env = get(env, "name")
+			}
+			job := get(x, "job")
+			switch {
+			case !name.IsNull() && (production(env.Str()) || production(name.Str())):
+				p.add(sight{audit: "pipeline-missing-approval", severity: plinth.Info, at: p.first(name), path: pathOf(name), message: "deployment " + name.Str() + ": whether the environment asks somebody is a setting of the service"})
+			case production(job.Str()) && len(get(x, "steps").List()) > 0:
+				p.add(sight{audit: "pipeline-missing-approval", severity: plinth.Low, at: p.first(job), path: pathOf(job), message: "job " + job.Str()})
+			}
+			p.approvals(x, depth+1)
+		}
+	}
 }
 
 // learn notes variables wherever they are declared, and those that scripts set.

@@ -17,6 +17,7 @@ func bitbucketFile(l *look) {
 	}
 	l.bitbucket(get(l.doc, "definitions"), 0)
 	l.bitbucket(get(l.doc, "pipelines"), 0)
+	l.released()
 }
 
 func (l *look) bitbucket(v plinth.Value, depth int) {
@@ -37,6 +38,9 @@ func (l *look) bitbucket(v plinth.Value, depth int) {
 }
 
 func (l *look) bitbucketStep(s plinth.Value) {
+	if d := get(s, "deployment"); toProduction.MatchString(d.Str()) && get(s, "trigger").Str() != "manual" {
+		l.add(sight{audit: "pipeline-missing-approval", severity: plinth.Low, at: l.first(d), path: pathOf(d), message: "deployment " + d.Str()})
+	}
 	l.image(get(s, "image"))
 	for _, label := range entries(get(s, "runs-on")) {
 		if label.Str() == "self.hosted" {
@@ -72,6 +76,7 @@ func (l *look) bitbucketStep(s plinth.Value) {
 
 // pipe judges the version of a pipe.
 func (l *look) pipe(v plinth.Value) {
+	l.permitted(v, plinth.Location{})
 	name, docker := strings.CutPrefix(strings.TrimSpace(v.Str()), "docker://")
 	_, version, _ := strings.Cut(name, ":")
 	switch {

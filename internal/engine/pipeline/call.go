@@ -24,7 +24,7 @@ func (l *look) callee(uses string) *flow {
 		if r == nil || r.Type != "github/Workflow" && r.Type != "github/Action" {
 			continue
 		}
-		f := newFlow(&look{engine: l.engine, known: l.known, files: l.files, looks: l.looks, resource: r, doc: r.Props, text: l.in(file).text})
+		f := newFlow(&look{text: l.in(file).text, target: l.target, engine: l.engine, known: l.known, resource: r, doc: r.Props})
 		if r.Type == "github/Action" {
 			runs := get(f.doc, "runs")
 			f.action, f.jobs = true, []*job{{v: runs, steps: f.steps(get(runs, "steps"))}}

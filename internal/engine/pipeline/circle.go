@@ -37,6 +37,45 @@ func circleFile(l *look) {
 			p.steps(j.Value, j.Key, get(j.Value, "steps"), 0)
 		}
 	}
+	p.approvals()
+	p.released()
+}
+
+// approvals judges jobs that deploy to production and before which nobody is asked: https://circleci.com/docs/workflows/#holding-a-workflow-for-a-manual-approval.
+func (p *circle) approvals() {
+	for _, w := range get(p.doc, "workflows").Fields() {
+		needs, asks := map[string][]string{}, map[string]bool{}
+		at := map[string]plinth.Value{}
+		for _, x := range get(w.Value, "jobs").List() {
+			if x.Kind() == plinth.String {
+				at[x.Str()] = x
+			}
+			for _, f := range x.Fields() {
+				name := f.Key
+				if n := get(f.Value, "name").Str(); n != "" {
+					name = n
+				}
+				at[name], asks[name] = f.Value, get(f.Value, "type").Str() == "approval"
+				for _, r := range entries(get(f.Value, "requires")) {
+					needs[name] = append(needs[name], r.Str())
+				}
+			}
+		}
+		for name, v := range at {
+			if !asks[name] && production(name) && v.Origin() != nil && !held(name, needs, asks, map[string]bool{}) {
+				p.add(sight{audit: "pipeline-missing-approval", severity: plinth.Low, at: p.first(v), path: pathOf(v), message: "job " + name})
+			}
+		}
+	}
+}
+
+// held tells whether a job, or one that it waits for, waits for an approval.
+func held(name string, needs map[string][]string, asks, seen map[string]bool) bool {
+	if seen[name] {
+		return false
+	}
+	seen[name] = true
+	return asks[name] || slices.ContainsFunc(needs[name], func(n string) bool { return held(n, needs, asks, seen) })
 }
 
 func (p *circle) orbs() {
@@ -46,6 +85,7 @@ func (p *circle) orbs() {
 		if orb.Kind() != plinth.String || strings.Contains(version, "<<") {
 			continue
 		}
+		p.permitted(orb, plinth.Location{})
 		switch {
 		case version == "volatile" || version == "" || strings.HasPrefix(version, "dev:"):
 			p.add(sight{audit: "pipeline-unpinned-orb", severity: plinth.High, at: p.first(orb), path: pathOf(orb), message: orb.Str()})

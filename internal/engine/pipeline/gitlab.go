@@ -47,6 +47,7 @@ func gitlabFile(l *look) {
 			l.interpolated(v)
 		})
 	}
+	l.released()
 	if l.isRoot() {
 		p := &gitlab{look: l, doc: l.assembled(map[string]bool{}), runs: map[plinth.Location]bool{}}
 		p.judge()
@@ -212,12 +213,15 @@ func (p *gitlab) judge() {
 			if j.Value.Kind() != plinth.Map || slices.Contains(reserved, j.Key) || strings.HasPrefix(j.Key, ".") != hidden || hidden && used[j.Key] {
 				continue
 			}
-			j := p.extended(j.Value, 0)
+			name, j := j.Key, p.extended(j.Value, 0)
 			lines := p.lines(get(j, "script"), 0)
 			if hidden && slices.ContainsFunc(lines, func(v plinth.Value) bool { return p.runs[place(v)] }) {
 				continue // by an anchor or a reference
 			}
 			p.job(j)
+			if !hidden {
+				p.approval(name, j)
+			}
 			for _, v := range lines {
 				p.runs[place(v)] = true
 			}
@@ -296,6 +300,34 @@ func (p *gitlab) job(j plinth.Value) {
 		p.evaluated(sh, list, plinth.Location{}, get(j, "script"))
 		p.callsScripts(sh, list, "", plinth.Location{}, get(j, "script"))
 	}
+}
+
+// approval judges a job that deploys to production by itself: https://docs.gitlab.com/ci/yaml/#when.
+func (p *gitlab) approval(name string, j plinth.Value) {
+	env := get(j, "environment")
+	if env.Kind() == plinth.Map {
+		if a := get(env, "action").Str(); a != "" && a != "start" {
+			return
+		}
+		env = get(env, "name")
+	}
+	if !production(env.Str()) && !(env.IsNull() && production(name)) || get(j, "script").IsNull() {
+		return
+	}
+	manual := get(j, "when").Str() == "manual"
+	for _, r := range get(j, "rules").List() {
+		when := get(r, "when").Str()
+		manual = manual || when == "manual"
+	}
+	if manual {
+		return
+	}
+	at := env
+	if at.IsNull() {
+		at = get(j, "script")
+	}
+	here := p.in(place(at).Path)
+	here.add(sight{audit: "pipeline-missing-approval", severity: plinth.Low, at: here.first(at), path: pathOf(at), message: "job " + name})
 }
 
 // shell is the shell of a job.

@@ -25,6 +25,7 @@ func jenkinsFile(l *look) {
 	p := &jenkins{look: l, parameters: map[string]string{}, set: map[string][]plinth.Value{}, busy: map[string]bool{}}
 	p.learn(get(l.doc, "steps"), 0)
 	p.walk(get(l.doc, "steps"), "", 0)
+	l.released()
 }
 
 // each calls visit for the values right below a statement or an argument.
@@ -426,12 +427,9 @@ func (p *jenkins) pod(v plinth.Value) {
 	}
 }
 
-// toProduction are names of stages, jobs and environments that put something into production.
-var toProduction = regexp.MustCompile(`(?i)(?:deploy|release|publish|promote|roll ?out|ship|push|apply).*\b(?:prod|production|live)\b|\b(?:prod|production|live)\b.*(?:deploy|release|roll ?out|apply)|^(?:prod|production)$`)
-
 // stage judges a stage that deploys to production without that somebody was asked in it or before.
 func (p *jenkins) stage(v, name plinth.Value) {
-	if name.Kind() != plinth.String || !toProduction.MatchString(strings.ReplaceAll(strings.ReplaceAll(name.Str(), "_", " "), "-", " ")) || p.approved {
+	if name.Kind() != plinth.String || !production(name.Str()) || p.approved {
 		return
 	}
 	acts, asks := false, false

@@ -27,6 +27,8 @@ const scriptType = "pipeline/Script"
 type Engine struct {
 	// Plain: comments in the files do not silence findings.
 	Plain bool
+	// Allow and Deny are patterns of what pipelines may use and may not; an empty Allow allows all.
+	Allow, Deny []string
 
 	audits map[string]*audit
 }
@@ -55,25 +57,24 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
 		"jenkins/Pipeline": jenkinsFile, "tekton/Object": tektonFile,
 	}
-	files, looks := map[string]*plinth.Resource{}, map[string]*look{}
+	all := &target{files: map[string]*plinth.Resource{}, looks: map[string]*look{}, tekton: &objects{}, templates: &templates{}}
 	var order []*look
-	all, shared := &objects{}, &templates{}
 	for _, r := range g.Resources() {
 		if judges[r.Type] == nil && r.Type != scriptType || r.Source.Kind() != plinth.String {
 			continue
 		}
 		at := r.Decl.At.Path
-		files[at] = r
-		l := &look{engine: e, known: about, files: files, looks: looks, tekton: all, templates: shared, resource: r, doc: r.Props, text: newText(at, r.Source.Str())}
-		if looks[at] == nil {
-			looks[at] = l
+		all.files[at] = r
+		l := &look{text: newText(at, r.Source.Str()), target: all, engine: e, known: about, resource: r, doc: r.Props}
+		if all.looks[at] == nil {
+			all.looks[at] = l
 		}
 		order = append(order, l)
 		if r.Type == tektonType {
-			all.looks = append(all.looks, l)
+			all.tekton.looks = append(all.tekton.looks, l)
 		}
 	}
-	all.join()
+	all.tekton.join()
 	for _, l := range order {
 		if err := ctx.Err(); err != nil {
 			return cov, err
@@ -89,18 +90,24 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	return cov, nil
 }
 
+// target is what all looks share.
+type target struct {
+	files     map[string]*plinth.Resource // all pipeline files, by path
+	looks     map[string]*look            // those that are judged, by path
+	tekton    *objects
+	templates *templates
+	scans     *bool // some pipeline scans; nil before somebody asks
+}
+
 // look is one file that is being judged.
 type look struct {
 	*text
-	engine    *Engine
-	known     *known
-	files     map[string]*plinth.Resource // all pipeline files of the target, by path
-	looks     map[string]*look            // those that are judged, by path
-	tekton    *objects                    // all of Tekton
-	templates *templates                  // those of Azure
-	resource  *plinth.Resource
-	doc       plinth.Value
-	found     []plinth.Finding
+	*target
+	engine   *Engine
+	known    *known
+	resource *plinth.Resource
+	doc      plinth.Value
+	found    []plinth.Finding
 }
 
 // in is the look at a file, at this one where the file is not looked at.

@@ -23,7 +23,9 @@ func judge(t testing.TB, files map[string]string) *scan.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Readers: []plinth.Reader{read.New()}, Engines: []scan.Engine{pipeline.New(audits)}}
+	engine := pipeline.New(audits)
+	engine.Allow, engine.Deny = strings.Fields(files["allow"]), strings.Fields(files["deny"]) // lists of the configuration
+	run := scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Readers: []plinth.Reader{read.New()}, Engines: []scan.Engine{engine}}
 	res, err := run.Scan(context.Background(), tree.Memory("test", files))
 	if err != nil {
 		t.Fatal(err)

@@ -81,6 +81,7 @@ func (f *flow) pinned(v plinth.Value, around plinth.Location) {
 	if uses == "" || local(uses) || strings.Contains(uses, "${{") {
 		return
 	}
+	f.permitted(v, around)
 	if clean := path.Clean(name); clean != name {
 		f.add(sight{audit: "pipeline-obfuscation", severity: plinth.Low, at: f.content(v), around: around, path: pathOf(v), message: uses})
 	}

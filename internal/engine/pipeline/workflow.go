@@ -140,6 +140,8 @@ func workflowFile(l *look) {
 	}
 	f.expressions()
 	f.handed()
+	f.approvals()
+	l.released()
 }
 
 func actionFile(l *look) {
