@@ -75,23 +75,40 @@ var (
 
 // released gives advice on a pipeline that publishes: whether it signs or attests, and whether any pipeline of the target scans.
 func (l *look) released() {
-	m := publishes.FindStringIndex(l.whole)
-	if m == nil {
-		if m = pushes.FindStringIndex(l.whole); m == nil || !strings.Contains(l.whole, "push: true") {
-			return
-		}
-	}
-	if line := l.line(l.place(m[0], m[1]).Line); strings.HasPrefix(strings.TrimSpace(line), "#") || strings.HasPrefix(strings.TrimSpace(line), "//") {
+	at, word := l.publishes()
+	if word == "" {
 		return
 	}
-	at := l.place(m[0], m[1])
-	word := l.whole[m[0]:m[1]]
 	if !signs.MatchString(l.whole) {
 		l.add(sight{audit: "pipeline-missing-attestation", severity: plinth.Info, at: at, path: "attestation", message: word})
 	}
 	if !l.scanned() {
 		l.add(sight{audit: "pipeline-missing-scan", severity: plinth.Info, at: at, path: "scan", message: word})
 	}
+}
+
+// putting are words without which nothing is published: most lines have none.
+var putting = []string{"push", "publish", "release", "upload", "kaniko", "deploy", "copy"}
+
+// publishes finds the first line that publishes something, and what it says.
+func (l *look) publishes() (plinth.Location, string) {
+	for i, from := range l.start {
+		line := l.line(int32(i + 1))
+		if !slices.ContainsFunc(putting, func(w string) bool { return strings.Contains(line, w) }) {
+			continue
+		}
+		if trimmed := strings.TrimSpace(line); strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, "//") {
+			continue
+		}
+		m := publishes.FindStringIndex(line)
+		if m == nil && strings.Contains(l.whole, "push: true") {
+			m = pushes.FindStringIndex(line)
+		}
+		if m != nil {
+			return l.place(from+m[0], from+m[1]), line[m[0]:m[1]]
+		}
+	}
+	return plinth.Location{}, ""
 }
 
 // scanned tells whether any pipeline of the target scans for weaknesses.

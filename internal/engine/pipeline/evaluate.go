@@ -7,6 +7,8 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
+const maxTaken = 50 // texts that one command line runs as code, or assigns; real ones have three
+
 // taking are commands that run a text as code: the next word, or all that follows eval and Invoke-Expression.
 var taking = regexp.MustCompile(`(?:^|[\s;&|("'])(?:(eval|Invoke-Expression|iex)|(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|python[23]?\s+(?:-\w+\s+)*-c|node\s+(?:-e|--eval|-p|--print)|ruby\s+-e|perl\s+(?:-\w+\s+)*-\w*e|php\s+-r|su\s+(?:-\s+)?(?:\S+\s+)?-c|(?:pwsh|powershell)(?:\.exe)?\s+(?:-\w+\s+)*-(?:c|Command))\s+`)
 
@@ -18,7 +20,7 @@ var heredoc = regexp.MustCompile(`<<-?\s*([A-Za-z_]\w*)`)
 // code returns the texts of a command line that are run as code once its variables are replaced.
 func code(text string) []string {
 	var out []string
-	for _, m := range taking.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range taking.FindAllStringSubmatchIndex(text, maxTaken) {
 		rest := text[m[1]:]
 		if m[2] < 0 {
 			out = append(out, rest[:wordEnd(rest)])
@@ -26,7 +28,7 @@ func code(text string) []string {
 			out = append(out, parts(rest, false)[0])
 		}
 	}
-	for _, m := range remote.FindAllStringIndex(text, -1) {
+	for _, m := range remote.FindAllStringIndex(text, maxTaken) {
 		rest, host := parts(text[m[1]:], false)[0], false
 		for rest = strings.TrimLeft(rest, " \t"); rest != ""; rest = strings.TrimLeft(rest, " \t") {
 			word := rest[:max(1, wordEnd(rest))]

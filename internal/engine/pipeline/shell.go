@@ -72,7 +72,7 @@ func (s *shell) learn(list []command) {
 			continue
 		}
 		at := c.at()
-		for _, m := range assignment.FindAllStringSubmatchIndex(c.text, -1) {
+		for _, m := range assignment.FindAllStringSubmatchIndex(c.text, maxTaken) {
 			value := c.text[m[1]:]
 			if strings.HasPrefix(value, "=") || strings.HasPrefix(value, "~") {
 				continue // a comparison
@@ -80,10 +80,10 @@ func (s *shell) learn(list []command) {
 			name := c.text[m[2]:m[3]]
 			s.set[name] = append(s.set[name], setting{value[:wordEnd(value)], at})
 		}
-		for _, m := range loop.FindAllStringSubmatch(c.text, -1) {
+		for _, m := range loop.FindAllStringSubmatch(c.text, maxTaken) {
 			s.set[m[1]] = append(s.set[m[1]], setting{m[2], at})
 		}
-		for _, m := range reading.FindAllStringSubmatch(c.text, -1) {
+		for _, m := range reading.FindAllStringSubmatch(c.text, maxTaken) {
 			text := m[2]
 			if text == "" {
 				text = "$(read)" // from somewhere
