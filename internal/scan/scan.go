@@ -111,6 +111,13 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	sortResources(c.resources)
 	res.Resources = c.resources
 	res.Graph = graph.New(c.resources)
+	for _, e := range r.Engines {
+		if x, ok := e.(interface {
+			Reads(func(string) ([]byte, error))
+		}); ok {
+			x.Reads(r.reading(t))
+		}
+	}
 	if err := r.check(ctx, res, c); err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type Engine struct {
 	Verify *verify.Asker
 
 	rules    *Set
+	read     func(path string) ([]byte, error) // files of the target; nil: what resources are given is not looked at
 	searches sync.Pool
 	memory   func() *memo // of the objects of a history
 
@@ -72,6 +73,7 @@ type sighting struct {
 	allows []allowance
 	ask    *verify.Question // nil: nobody is asked about it
 
+	part                 bool   // of a longer text that a resource is given
 	history              bool   // the place is in a history
 	member               string // the path inside an archive, with the separator before it; "" for none
 	inHead               bool
@@ -84,6 +86,9 @@ func New(rules *Set) *Engine { return &Engine{rules: rules, memory: sync.OnceVal
 
 // Name is the engine's name.
 func (e *Engine) Name() string { return Name }
+
+// Reads tells how the files of the target are read. Without it what resources are given is not looked at.
+func (e *Engine) Reads(read func(path string) ([]byte, error)) { e.read = read }
 
 // File looks at one file. It may be called from several goroutines; data is not kept.
 func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) {
@@ -231,13 +236,15 @@ func redact(s []byte) string {
 	return "…"
 }
 
-// Check reports what the texts held: one finding for each secret of a file, and one for each of a history, at its first place
-// with the others, and the other files that hold it, as evidence.
-func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
+// Check reports what the texts held, and what resources are given: one finding for each secret of a file, and one for each of a
+// history, at its first place with the others, the other files that hold it, and the settings that it reaches, as evidence.
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
 	e.mu.Lock()
 	seen := e.seen
 	e.seen = nil
 	e.mu.Unlock()
+	more, reached := e.evaluated(g, seen, problem)
+	seen = append(seen, more...)
 	for i := range seen {
 		if s := &seen[i]; s.silent == nil {
 			s.silent = e.Known.of(s)
@@ -251,6 +258,7 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 		var findings []plinth.Finding
 		for places := range alike(secret, same) {
 			f := finding(places)
+			f.Evidence = append(f.Evidence, reaches(reached[f.Path])...)
 			judge(&f, outcomes[secret[0].named()])
 			findings = append(findings, f)
 		}
@@ -259,6 +267,16 @@ func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(p
 		}
 	}
 	return plinth.Coverage{Rules: len(used)}, ctx.Err()
+}
+
+// reaches lists settings, few of them.
+func reaches(list []plinth.Step) []plinth.Step {
+	if len(list) <= maxReached {
+		return list
+	}
+	rest := list[maxReached]
+	rest.Note = fmt.Sprintf("it reaches %d more settings", len(list)-maxReached)
+	return append(list[:maxReached:maxReached], rest)
 }
 
 // compare orders sightings by rule, secret and place, in a history by time.
