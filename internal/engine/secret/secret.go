@@ -68,6 +68,7 @@ type sighting struct {
 	shape  string // what may be shown of it
 	note   string
 	owner  *plinth.Owner
+	cell   string // of a notebook, in words
 	at     plinth.Location
 	silent *plinth.Suppression
 	allows []allowance
@@ -194,6 +195,7 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 	for _, r := range m.also {
 		s.also = append(s.also, &r.Rule)
 	}
+	s.cell = cell(path, body, m.at.start)
 	s.allows = m.rule.allows
 	if e.Verify != nil && m.rule.recipe != nil && !m.hollow && !m.weak {
 		s.ask = &verify.Question{Recipe: m.rule.recipe, Secret: slices.Clone(m.value)}
@@ -352,6 +354,9 @@ func finding(places []sighting) plinth.Finding {
 	if s.note != "" {
 		f.Message += " (" + s.note + ")"
 	}
+	if s.cell != "" {
+		f.Evidence = append(f.Evidence, plinth.Step{Note: "in " + s.cell, At: s.at})
+	}
 	if s.history {
 		f.Evidence = append(f.Evidence, plinth.Step{Note: s.came(places), At: s.at})
 	}
@@ -365,6 +370,9 @@ func finding(places []sighting) plinth.Finding {
 		if i != first && listed < maxPlaces {
 			listed++
 			note := "the same secret"
+			if p.cell != "" {
+				note += " in " + p.cell
+			}
 			if p.commit != "" {
 				note += " in commit " + p.commit[:min(len(p.commit), shortCommit)]
 			}
