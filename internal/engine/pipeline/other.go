@@ -70,6 +70,7 @@ func (l *look) includes(v plinth.Value) {
 			remote = x
 		}
 		switch {
+		case remote.Kind() == plinth.String && strings.HasPrefix(remote.Str(), "$"): // a variable names it
 		case remote.Kind() == plinth.String && get(x, "integrity").IsNull():
 			put(remote, plinth.High, remote.Str())
 		case component.Kind() == plinth.String:

@@ -84,13 +84,14 @@ func kindOf(name string, data []byte) string {
 		return circleCI
 	case bytes.Contains(data, []byte("tekton.dev/")) && tektonForm.Match(data) && !helmForm.Match(data):
 		return tekton
-	case bytes.Contains(data, []byte("vmImage:")) || bytes.Contains(data, []byte("- task: ")) && azureForm.Match(data):
+	case (bytes.Contains(data, []byte("vmImage:")) || bytes.Contains(data, []byte("- task: ")) && azureForm.Match(data)) && !fillForm.Match(data):
 		return azure
 	}
 	return ""
 }
 
 var (
+	fillForm   = regexp.MustCompile(`(?:^|[^$])\{\{`) // something else fills it in first
 	azureForm  = regexp.MustCompile(`(?m)^\s*- task: \w+@\d+\s*$`)
 	tektonForm = regexp.MustCompile(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
 	helmForm   = regexp.MustCompile(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
@@ -170,6 +171,9 @@ func (r *reading) file(name, kind string, data []byte) {
 		problems = append(problems, plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: name}, Text: "no pipeline in the file"})
 	}
 	for _, x := range problems {
+		if kind == tekton && x.Kind == plinth.Broken && fillForm.Match(data) {
+			x.Kind = plinth.Unsupported
+		}
 		r.to.Problem(x)
 	}
 }
