@@ -36,11 +36,23 @@ func newAzure(l *look) *azurePipeline {
 
 func azureFile(l *look) {
 	p := newAzure(l)
+	p.open = p.open && !p.isTemplate()
 	p.resources()
 	p.within(l.doc, 0)
 	p.handed()
 	p.approvals(l.doc, 0)
 	l.released()
+}
+
+// isTemplate tells whether a file is but a part of pipelines: another one uses it, or it takes parameters and nothing starts it.
+func (p *azurePipeline) isTemplate() bool {
+	for _, key := range []string{"trigger", "pr", "schedules", "resources", "extends", "pool"} {
+		if _, has := p.doc.Get(key); has {
+			return false
+		}
+	}
+	_, takes := p.doc.Get("parameters")
+	return takes || len(p.templates.callers(p.look)) > 0
 }
 
 // approvals judges stages and jobs that deploy to production: where an environment is named, its checks are settings of the service.
@@ -338,6 +350,9 @@ func (p *azurePipeline) parameter(name string, depth int) taint {
 	}
 	id := p.path + "#" + strings.ToLower(name)
 	callers := p.templates.callers(p.look)
+	if len(callers) == 0 && p.isTemplate() {
+		return taint{} // those who write pipelines elsewhere
+	}
 	if len(callers) == 0 || depth > maxWay || p.templates.busy[id] {
 		return unknown()
 	}
@@ -352,7 +367,7 @@ func (p *azurePipeline) parameter(name string, depth int) taint {
 		}
 	}
 	if t.proven() { // told where it is handed over
-		return unknown()
+		return taint{}
 	}
 	return t
 }

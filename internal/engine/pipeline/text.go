@@ -189,8 +189,10 @@ func (t *text) lines(raw string, at int, entry bool) []command {
 		if trimmed == "" || strings.HasPrefix(trimmed, "#") || i == 0 && entry && len(lines) > 1 && strings.IndexByte("|>", trimmed[0]) >= 0 {
 			continue
 		}
-		more := strings.HasSuffix(trimmed, "\\")
-		trimmed = strings.TrimSuffix(trimmed, "\\")
+		more := strings.HasSuffix(trimmed, "\\") || strings.HasSuffix(trimmed, " `") // of a POSIX shell, of PowerShell
+		if more {
+			trimmed = trimmed[:len(trimmed)-1]
+		}
 		if open == nil {
 			open = &command{in: t, from: from}
 		}
