@@ -19,6 +19,9 @@ func (w *Workflow) Propose(f *plinth.Finding, read func(string) ([]byte, error))
 	if !ok {
 		return nil, "there is no fix for this audit: " + f.Rule.Fix
 	}
+	if f.Resource != nil && !strings.HasPrefix(f.Resource.Type, "github/") && f.Resource.Type != "pre-commit/Configuration" {
+		return nil, "pipelines of this service are not edited: " + f.Rule.Fix
+	}
 	src, err := read(f.At.Path)
 	if err != nil {
 		return nil, "the file cannot be read: " + err.Error()
