@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -70,28 +71,100 @@ func (c *check) judge(s []byte) quality {
 		return no
 	}
 	empty := !c.plain && (masked(&count, len(s)) || running(s)) || usual[string(s[:min(len(s), longestUsual)])]
-	if c.value && (empty || reference(s) || wordy(s)) || (c.value || c.mixed) && !random(s) {
+	if c.value && (empty || reference(s) || wordy(s) || identifies(s)) || (c.value || c.mixed) && !random(s) {
 		return no
 	}
 	switch {
 	case c.structure != nil && !c.structure(s):
 		return no
-	case empty || bytes.HasPrefix(s, certificate):
+	case empty || bytes.HasPrefix(s, certificate) || bytes.HasPrefix(s, publicKey) || !c.plain && standsIn(s) || bytes.HasPrefix(s, pemHead) && !filled(s):
 		return hollow
 	}
 	return real
 }
 
-// certificate begins a certificate in PEM in base64: beside keys it is kept like them, and shown to everybody.
-var certificate = []byte("LS0tLS1CRUdJTiBDRVJUSUZJQ0FUR")
+// certificate and publicKey begin what they say in PEM in base64: beside keys it is kept like them, and shown to everybody.
+var (
+	certificate = []byte("LS0tLS1CRUdJTiBDRVJUSUZJQ0FUR")
+	publicKey   = []byte("LS0tLS1CRUdJTiBQVUJMSUMgS0VZ")
+	pemHead     = []byte("-----BEGIN")
+)
+
+const (
+	leastKinds = 16 // different characters of the base64 of a key
+	longRun    = 10 // equal letters or digits in a row that nobody draws by lot
+)
+
+// filled tells whether a block in PEM holds what a key may be, and not a text that stands in for one.
+func filled(s []byte) bool {
+	_, body, _ := bytes.Cut(s[len(pemHead):], []byte("-----"))
+	body, _, _ = bytes.Cut(body, []byte("-----END"))
+	kinds := 0
+	var seen [256]bool
+	for _, b := range body {
+		if b == '<' {
+			return false
+		}
+		if base64Byte[b] && !seen[b] {
+			seen[b] = true
+			kinds++
+		}
+	}
+	return kinds >= leastKinds
+}
+
+// fillers are words of texts that stand in for a password or a key, where nothing but words is in them.
+var fillers = []string{"password", "passwd", "pwd", "secret", "token", "key", "insert", "enter", "your", "change", "replace", "created", "redacted", "example", "sample", "credential"}
+
+// standsIn tells whether a text stands in for a secret: INSERT-PASSWORD-HERE, my-password, UberSecretPassword, CREATED_API_KEY, ChangeMe1, or a
+// long row of one character. A single word without such an ending may be a bad password.
+func standsIn(s []byte) bool {
+	low := bytes.ToLower(s)
+	if bytes.HasSuffix(low, []byte("...")) {
+		return true
+	}
+	if bytes.HasPrefix(low, []byte("changeme")) || bytes.HasPrefix(low, []byte("change_me")) || bytes.HasPrefix(low, []byte("change-me")) {
+		return true
+	}
+	joints, run := 0, 1
+	words, upper := true, true
+	for i, b := range s {
+		switch {
+		case b == '-' || b == '_' || b == ' ':
+			joints++
+		case !letter(b):
+			words = false
+		case isLower(b):
+			upper = false
+		}
+		if i > 0 && b == s[i-1] && (letter(b) || b >= '0' && b <= '9') {
+			if run++; run >= longRun {
+				return true
+			}
+		} else {
+			run = 1
+		}
+	}
+	switch {
+	case !words:
+		return false
+	case joints > 0 && upper:
+		return true
+	case joints > 0:
+		return slices.ContainsFunc(fillers, func(w string) bool { return bytes.Contains(low, []byte(w)) })
+	}
+	return len(s) > len("password") && bytes.HasSuffix(low, []byte("password"))
+}
 
 // usual are values that stand for any other.
 var usual = map[string]bool{
 	"password": true, "Password": true, "PASSWORD": true, "passwd": true, "pass": true, "pwd": true, "secret": true, "SECRET": true, "token": true, "TOKEN": true, "xxx": true, "example": true,
-	"changeme": true, "changeit": true, "user": true, "username": true, "admin": true, "root": true, "test": true, "guest": true, "foo": true, "bar": true, "mypassword": true, "mypass": true,
+	"changeme": true, "changeit": true, "user": true, "username": true, "admin": true, "root": true, "test": true, "guest": true, "foo": true, "bar": true, "mypassword": true, "mypass": true, "REDACTED": true, "redacted": true, "REPLACED": true,
+	// The beginnings of published keys: of the documentation of AWS, and of the emulator of Azure's storage.
+	"wJalrXUtnF": true, "Eby8vdM02x": true,
 }
 
-const longestUsual = 10 // bytes of the longest of them
+const longestUsual = 10 // bytes of the longest of them, and of the beginnings
 
 // entropy is Shannon's, in bits per character.
 func entropy(count *[256]uint16, n int) float64 {

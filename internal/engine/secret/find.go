@@ -1,6 +1,9 @@
 package secret
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // window is a part of the text that a regular expression looks at.
 type window struct {
@@ -133,6 +136,9 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 				if m[g] < 0 {
 					continue
 				}
+				if len(r.under) > 0 && (slices.Contains(plainKeys, keyOf(text, m[g])) || !slices.Contains(r.under, blockOf(text, m[g]))) {
+					continue
+				}
 				whole, secret := span{w.start + m[0], w.start + m[1]}, span{w.start + m[g], w.start + m[g+1]}
 				if r.scope == scopeBlock { // the head was matched; the block is the secret
 					if w.end-whole.end < leastBlock {
@@ -149,6 +155,37 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 		}
 	}
 }
+
+// blockOf returns the key of the block of YAML, or of the object of JSON, that holds the line of byte p: the nearest line above with less
+// indentation; "" where there is none. Lines of templates and comments are not counted.
+func blockOf(text []byte, p int) string {
+	end := bytes.LastIndexByte(text[:p], '\n') + 1
+	mine := indent(text[end:])
+	for end > 0 {
+		start := bytes.LastIndexByte(text[:end-1], '\n') + 1
+		line := bytes.TrimSpace(text[start : end-1])
+		if n := indent(text[start:]); n < mine && len(line) > 0 && line[0] != '#' && !bytes.HasPrefix(line, []byte("{{")) {
+			key, rest, _ := bytes.Cut(line, []byte(":"))
+			if block := bytes.TrimSpace(rest); len(block) == 0 || block[0] == '{' || block[0] == '#' {
+				return string(bytes.Trim(key, `"' `))
+			}
+			mine = n // a text of several lines
+		}
+		end = start
+	}
+	return ""
+}
+
+// plainKeys are keys of a block of secrets whose values are none.
+var plainKeys = []string{"name", "type", "url", "namespace", "username", "user", "project", "host", "database", "region"}
+
+// keyOf is the key of the line of byte p.
+func keyOf(text []byte, p int) string {
+	key, _, _ := bytes.Cut(text[bytes.LastIndexByte(text[:p], '\n')+1:p], []byte(":"))
+	return string(bytes.Trim(key, " \t\"'"))
+}
+
+func indent(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " \t")) }
 
 // firstGroup returns where the first group that holds something begins in the indexes of a match; 0 without one.
 func firstGroup(m []int) int {

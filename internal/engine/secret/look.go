@@ -64,7 +64,7 @@ type searcher struct {
 // locks are files that name packages, versions and hashes: in them a name near a value says nothing.
 var locks = []string{
 	"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock", "go.sum", "go.mod", "cargo.lock", "poetry.lock", "pipfile.lock", "uv.lock", "pdm.lock",
-	"composer.lock", "gemfile.lock", "podfile.lock", "flake.lock", "pubspec.lock", "mix.lock", "packages.lock.json", "paket.lock", "package.resolved", "gradle.lockfile", "verification-metadata.xml", ".terraform.lock.hcl", "deno.lock", "conan.lock", "cartfile.resolved",
+	"composer.lock", "gemfile.lock", "podfile.lock", "flake.lock", "pubspec.lock", "mix.lock", "packages.lock.json", "paket.lock", "package.resolved", "gradle.lockfile", "verification-metadata.xml", ".terraform.lock.hcl", "deno.lock", "conan.lock", "cartfile.resolved", "project.assets.json", ".secrets.baseline",
 }
 
 // text returns the secrets of a text, in the order of their places, each once under its most specific rule.
@@ -217,7 +217,7 @@ func (s *searcher) token(r *Rule, keyword string, data []byte, at span, emit fun
 
 // near looks for a value behind the name, on the next lines at most.
 func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
-	if s.lock || !r.named(data, name) {
+	if s.lock || !r.named(data, name) || r.check.value && tellsAbout(data, name) {
 		return
 	}
 	s.steps -= r.gap
@@ -281,7 +281,7 @@ func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
 	whole, secret, far, ok := r.pattern.at(data, p)
 	s.touch(p-nextTo, far)
 	s.steps -= whole.end - p
-	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name)) {
+	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name) || tellsBehind(data, name.end)) {
 		return
 	}
 	if ok && r.rightFree(data, whole.end) {
@@ -359,6 +359,9 @@ func closed(data []byte, value span) bool {
 		return true
 	}
 	q := data[value.start-1]
+	if q == '(' { // an argument that is no text, or a remark
+		return false
+	}
 	if q != '"' && q != '\'' && q != '`' {
 		return value.end >= len(data) || !(data[value.end] == '(' || data[value.end] == '[' || data[value.end] == '{' || data[value.end] == '"' || data[value.end] == '\'' || data[value.end] == '$' || data[value.end] == '*')
 	}

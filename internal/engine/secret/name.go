@@ -49,6 +49,58 @@ func namesCredential(data []byte, at span) bool {
 	return last == 0 || !slices.Contains(others, list[last-1])
 }
 
+// abouts are last words of names of what tells about a credential.
+var abouts = []string{"version", "name", "id", "arn", "url", "uri", "path", "file", "length", "size", "type", "checksum", "hash", "hashed", "digest"}
+
+// tellsAbout tells whether the name around a keyword is of what tells about a credential: secret_version, token_id.
+func tellsAbout(data []byte, at span) bool {
+	to := at.end
+	for to < len(data) && to-at.end < maxIdentifier && (wordByte[data[to]] || data[to] == '-' && to+1 < len(data) && letter(data[to+1])) {
+		to++
+	}
+	list := splitWords(data[at.start:to])
+	return len(list) > 1 && slices.Contains(abouts, list[len(list)-1])
+}
+
+// tellsBehind tells whether the next word of a text tells about a credential: Key ID: …
+func tellsBehind(data []byte, p int) bool {
+	limit := min(len(data), p+maxIdentifier)
+	for p < limit && wordByte[data[p]] {
+		p++
+	}
+	from := p + 1
+	if p >= limit || data[p] != ' ' {
+		return false
+	}
+	for p = from; p < limit && letter(data[p]); p++ {
+	}
+	return slices.Contains(abouts, string(bytes.ToLower(data[from:p])))
+}
+
+const (
+	leastLetters = 3 // of a word of an identifier
+	mostDigits   = 2 // behind one
+)
+
+// identifies tells whether a value is a name in code, of two words and more that can be spoken: OutputBucketName, TokenIssuer1WithClaims.
+func identifies(s []byte) bool {
+	var parts []byte
+	for i, c := range s {
+		if i > 0 && !letter(s[i-1]) && letter(c) && !isLower(c) { // Issuer1With
+			parts = append(parts, '_')
+		}
+		parts = append(parts, c)
+	}
+	list := splitWords(parts)
+	for _, w := range list {
+		word := strings.TrimRight(w, "0123456789")
+		if len(word) < leastLetters || len(w)-len(word) > mostDigits || strings.ContainsAny(word, "0123456789") || !strings.ContainsAny(word, "aeiouy") {
+			return false
+		}
+	}
+	return len(list) > 1
+}
+
 func credentialWord(w string) bool {
 	for _, c := range credentials {
 		if head, ok := strings.CutSuffix(w, c); ok && (slices.Contains(compounds, head) || slices.Contains(credentials, head)) {

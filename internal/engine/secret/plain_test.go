@@ -43,3 +43,35 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestLooks: what is no secret by its looks, and what looks so and is one.
+func TestLooks(t *testing.T) {
+	const key = "q8Vd2mZ0kR3t" + "Yx7Wb1nLc5Pj9Hs3"
+	for _, tc := range []struct{ path, text, want string }{
+		{"a.tf", `password = "INSERT-PASSWORD-HERE"`, "info"},
+		{"a.tf", `password = "UberSecretPassword"`, "info"},
+		{"a.tf", `password = "kX93mbQzvT71"`, "high"},
+		{"a.tf", `password = "shopkeeper"`, "high"}, // a bad one
+		{"a.py", `password: "ChangeMe123!"`, "info"},
+		{"a.sh", `curl -H "x-api-key: CREATED_API_KEY" https://a.example.net`, "info"},
+		{"a.md", "the Key ID: 7c31abcd-12ab-34cd-56ef-0934567890ab is that of the key", ""},
+		{"a.md", "API with a Token Authorizer (uksb-1tthgi812)", ""},
+		{"a.go", "token: TokenIssuer1WithNestedClaims1,", ""},
+		{"a.json", `"result_key": "PublicIpv4Pools"`, ""},
+		{"a.json", `"api_key": "` + key + `"`, "high"},
+		{".secrets.baseline", `"hashed_secret": "04c26d380b74172621010ebf7d050430bcc02e3d"`, ""},
+		{"a.tfvars", `certificate_secret_version = "b672b38ce10245b8bd3ba75924c80d3d"`, ""},
+		{"a.json", `"PrivateKey": "-----BEGIN DSA ` + `PRIVATE KEY-----<a very long private key string that stands in>-----END DSA PRIVATE KEY-----"`, "info"},
+		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n  # of the shop\n  a: c2VjcmV0IG9mIHNob3A=\n", "high"},
+		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n", ""},
+		{"s.yaml", "kind: Secret\ndata:\n  key.pub: LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUlJQ0lqQU5CZ2txaGtpRzl3MEJBUUVG\n", "info"},
+	} {
+		got := ""
+		for _, f := range look(t, tc.path, tc.text+"\n") {
+			got = f.Rule.Severity.String()
+		}
+		if got != tc.want {
+			t.Errorf("%s %s: %q, want %q", tc.path, tc.text, got, tc.want)
+		}
+	}
+}

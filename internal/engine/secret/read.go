@@ -23,7 +23,7 @@ var (
 
 var (
 	fields      = []string{"id", "aliases", "title", "severity", "opens", "revoke", "cwe", "attack", "links", "generic", "find", "check", "verify", "owner", "examples"}
-	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "follow", "needs", "paths"}
+	findFields  = []string{"keywords", "token", "near", "assign", "regex", "gap", "with", "within", "follow", "needs", "under", "paths"}
 	checkFields = []string{"entropy", "digits", "lower", "upper", "distinct", "checksum", "structure", "plain", "mixed", "value", "not"}
 	forms       = map[string]form{"token": formToken, "near": formNear, "assign": formAssign, "regex": formText}
 )
@@ -273,6 +273,7 @@ func (r *reading) regex(rule *Rule, find plinth.Value, source string) {
 		bytes := ofBytes(follow)
 		rule.follow = &bytes
 	}
+	rule.under = r.list(find, "under", nil)
 	v, ok := find.Get("within")
 	switch {
 	case !ok || v.Str() == "line":

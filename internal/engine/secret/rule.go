@@ -63,6 +63,7 @@ type Rule struct {
 	must    [][]byte       // texts that are in every match
 	follow  *set           // behind the keyword's name comes one of these; nil: anything
 	needs   *regexp.Regexp // must match in the window as well; nil: nothing more
+	under   []string       // a match lies in the block of one of these keys (YAML, JSON); empty: anywhere
 	paths   []string       // patterns of lower-case paths
 	endings []string       // paths, where all of them are endings
 	check   check
