@@ -21,6 +21,7 @@ func audits() map[string]func(*place) (Candidate, string) {
 		"dependabot-cooldown":       cooldown,
 		"dependabot-execution":      without,
 		"excessive-permissions":     permissions,
+		"expansion":                 environment,
 		"insecure-commands":         commands,
 		"insecure-url":              secureURL,
 		"obfuscation":               plainUses,

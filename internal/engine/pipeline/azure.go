@@ -305,13 +305,7 @@ func (p *azurePipeline) pasted(v plinth.Value, most plinth.Severity) {
 		}
 		p.add(sight{audit: "pipeline-template-injection", severity: min(worst.severity, most), at: p.first(v), path: pathOf(v), message: message, evidence: worst.way})
 	}
-	if len(chosen) > 0 {
-		message := strings.Join(chosen[:min(3, len(chosen))], ", ")
-		if more := len(chosen) - 3; more > 0 {
-			message += fmt.Sprintf(" and %d more", more)
-		}
-		p.add(sight{audit: "pipeline-template-injection", severity: plinth.Low, at: p.first(v), path: under(v, strings.Join(chosen, " ")), message: message})
-	}
+	p.decided(chosen, p.first(v), v)
 }
 
 // decides tells who decides a text, by the macros in it.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -165,13 +164,7 @@ func (p *circle) script(owner plinth.Value, name string, run, script plinth.Valu
 			}
 		}
 	}
-	if len(chosen) > 0 {
-		message := strings.Join(chosen[:min(3, len(chosen))], ", ")
-		if more := len(chosen) - 3; more > 0 {
-			message += fmt.Sprintf(" and %d more", more)
-		}
-		p.add(sight{audit: "pipeline-template-injection", severity: plinth.Low, at: at, path: under(script, strings.Join(chosen, " ")), message: message})
-	}
+	p.decided(chosen, at, script)
 	if text := script.Str(); len(text) <= maxScript && (mayEvaluate(text) || strings.Contains(text, "sh ")) {
 		sh := &shell{path: p.path, outside: plinth.Medium, variable: func(key string) taint {
 			for _, env := range []plinth.Value{get(run, "environment"), get(owner, "environment")} {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -86,10 +87,23 @@ func (f *flow) expressionAt(x expression) plinth.Location {
 // grade tells which audit a reference in a script is for, and who decides its text.
 func (f *flow) grade(j *job, s *step, n *node) (string, taint) {
 	t := f.decides(j, s, n, 0)
-	if t.severity == plinth.Info {
+	if t.severity <= plinth.Low {
 		return "pipeline-expansion", t
 	}
 	return "pipeline-template-injection", t
+}
+
+// decided reports, in one finding, what a script takes in and somebody decides who is not known: whoever starts the pipeline, or calls a
+// part of it.
+func (l *look) decided(marks []string, at plinth.Location, script plinth.Value) {
+	if len(marks) == 0 {
+		return
+	}
+	message := strings.Join(marks[:min(3, len(marks))], ", ")
+	if more := len(marks) - 3; more > 0 {
+		message += fmt.Sprintf(" and %d more", more)
+	}
+	l.add(sight{audit: "pipeline-expansion", severity: plinth.Low, at: at, path: under(script, strings.Join(marks, " ")), message: message})
 }
 
 // foreign tells whether outsiders write (a part of) what a reference stands for.

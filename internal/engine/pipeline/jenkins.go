@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -254,13 +253,7 @@ func (p *jenkins) pasted(v plinth.Value) {
 		}
 		p.add(sight{audit: "pipeline-template-injection", severity: by.severity, at: place(x), path: under(v, x.Str()), message: message, evidence: by.way})
 	}
-	if len(chosen) > 0 {
-		message := strings.Join(chosen[:min(3, len(chosen))], ", ")
-		if more := len(chosen) - 3; more > 0 {
-			message += fmt.Sprintf(" and %d more", more)
-		}
-		p.add(sight{audit: "pipeline-template-injection", severity: plinth.Low, at: at, path: under(v, strings.Join(chosen, " ")), message: message + ": whoever starts the build decides"})
-	}
+	p.decided(chosen, at, v)
 }
 
 var (

@@ -132,9 +132,9 @@ var (
 // script judges what is replaced in a script before the shell sees it. What nobody is known to decide is one finding.
 func (o *tekton) script(s, script plinth.Value) {
 	o.fetched(script, plinth.Location{})
+	o.built(script)
 	raw, from := o.raw(script)
 	var open []string
-	var at plinth.Location
 	told := map[string]bool{}
 	for _, m := range replaced.FindAllStringSubmatchIndex(raw, -1) {
 		mark := raw[m[0]:m[1]]
@@ -151,20 +151,12 @@ func (o *tekton) script(s, script plinth.Value) {
 				message += ", which is " + by.what
 				by = by.then(mark+" is replaced in a script", here, o.path)
 			}
-			o.add(sight{audit: "pipeline-template-injection", severity: by.severity, at: here, path: under(script, mark), message: message, evidence: by.way})
+			o.add(sight{audit: "pipeline-template-injection", severity: by.severity, at: o.first(script), path: under(script, mark), message: message, evidence: by.way})
 		case by.severity == plinth.Low:
-			if open = append(open, mark); at.Line == 0 {
-				at = here
-			}
+			open = append(open, mark)
 		}
 	}
-	if len(open) > 0 {
-		message := strings.Join(open[:min(3, len(open))], ", ")
-		if more := len(open) - 3; more > 0 {
-			message += fmt.Sprintf(" and %d more", more)
-		}
-		o.add(sight{audit: "pipeline-template-injection", severity: plinth.Low, at: at, path: under(script, strings.Join(open, " ")), message: message})
-	}
+	o.decided(open, o.first(script), script)
 	if text := script.Str(); len(text) <= maxScript && mayEvaluate(text) {
 		sh := &shell{path: o.path, outside: plinth.Medium, variable: func(name string) taint {
 			for _, e := range append(get(s, "env").List(), get(o.scope, "stepTemplate", "env").List()...) {
@@ -177,6 +169,19 @@ func (o *tekton) script(s, script plinth.Value) {
 		list := o.commands(script)
 		sh.learn(list)
 		o.evaluated(sh, list, plinth.Location{}, script)
+	}
+}
+
+// built judges a script of a run that Pipelines as Code starts for pull requests, whose work tree it has cloned.
+func (o *tekton) built(script plinth.Value) {
+	notes := get(o.doc, "metadata", "annotations")
+	if !strings.Contains(get(notes, "pipelinesascode.tekton.dev/on-event").Str(), "pull_request") || !strings.Contains(o.whole, "git-clone") {
+		return
+	}
+	for _, c := range o.commands(script) {
+		if builders.MatchString(c.text) {
+			o.add(sight{audit: "pipeline-untrusted-checkout", severity: plinth.Medium, at: o.first(script), path: under(script, c.text), message: strings.TrimSpace(c.text)})
+		}
 	}
 }
 
