@@ -12,9 +12,10 @@ import (
 
 const (
 	gitlabType   = "gitlab/Pipeline"
-	maxIncludes  = 150 // files of one pipeline, the limit of the service
-	maxExtends   = 11  // levels of extends, the limit of the service
-	maxReference = 10  // levels of !reference, the limit of the service
+	maxIncludes  = 150    // files of one pipeline, the limit of the service
+	maxExtends   = 11     // levels of extends, the limit of the service
+	maxReference = 10     // levels of !reference, the limit of the service
+	maxLookups   = 20_000 // parts of a job's scripts that are looked up; long jobs have a few hundred
 )
 
 // referenceKey is how the reader hands over !reference: a map with this key and the list of names.
@@ -49,7 +50,7 @@ func gitlabFile(l *look) {
 	}
 	l.released()
 	if l.isRoot() {
-		p := &gitlab{look: l, doc: l.assembled(map[string]bool{}), runs: map[plinth.Location]bool{}}
+		p := &gitlab{look: l, doc: l.assembled(map[string]bool{}), runs: map[plinth.Location]bool{}, base: map[string]plinth.Value{}}
 		p.judge()
 	}
 }
@@ -194,6 +195,8 @@ func overlay(under, over plinth.Value, depth int) plinth.Value {
 type gitlab struct {
 	*look
 	doc  plinth.Value
+	left int                      // parts of the job's scripts that may still be looked up
+	base map[string]plinth.Value  // jobs that others extend, with what they extend themselves
 	runs map[plinth.Location]bool // lines of scripts that jobs run
 }
 
@@ -214,6 +217,7 @@ func (p *gitlab) judge() {
 				continue
 			}
 			name, j := j.Key, p.extended(j.Value, 0)
+			p.left = maxLookups
 			lines := p.lines(get(j, "script"), 0)
 			if hidden && slices.ContainsFunc(lines, func(v plinth.Value) bool { return p.runs[place(v)] }) {
 				continue // by an anchor or a reference
@@ -234,8 +238,15 @@ func (p *gitlab) extended(j plinth.Value, depth int) plinth.Value {
 	out := plinth.Value{}
 	if depth < maxExtends {
 		for _, x := range entries(get(j, "extends")) {
-			if base := get(p.doc, x.Str()); x.Kind() == plinth.String && base.Kind() == plinth.Map {
-				out = overlay(out, p.extended(base, depth+1), 0)
+			base, ok := p.base[x.Str()]
+			if !ok && x.Kind() == plinth.String {
+				if base = get(p.doc, x.Str()); base.Kind() == plinth.Map {
+					base = p.extended(base, depth+1)
+				}
+				p.base[x.Str()] = base
+			}
+			if base.Kind() == plinth.Map {
+				out = overlay(out, base, 0)
 			}
 		}
 	}
@@ -244,7 +255,7 @@ func (p *gitlab) extended(j plinth.Value, depth int) plinth.Value {
 
 // lines returns the scalars of a script, references looked up and aliases where they are written.
 func (p *gitlab) lines(v plinth.Value, depth int) []plinth.Value {
-	if depth > maxReference {
+	if p.left--; depth > maxReference || p.left < 0 {
 		return nil
 	}
 	switch v.Kind() {
@@ -282,6 +293,7 @@ func (p *gitlab) shared(j plinth.Value, key string) plinth.Value {
 
 // job judges the scripts of a job as the runner puts them together.
 func (p *gitlab) job(j plinth.Value) {
+	p.left = maxLookups
 	before, own, after := p.lines(p.shared(j, "before_script"), 0), p.lines(get(j, "script"), 0), p.lines(p.shared(j, "after_script"), 0)
 	for _, run := range [][]plinth.Value{append(before, own...), after} {
 		may := false
