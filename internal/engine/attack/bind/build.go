@@ -31,7 +31,7 @@ func (w *scene) findBuilds() []build {
 		switch r.Type {
 		case "github/Workflow":
 			out = append(out, workflowBuilds(r)...)
-		case "gitlab/Pipeline", "azure/Pipeline", "bitbucket/Pipeline", "circleci/Pipeline":
+		case "gitlab/Pipeline", "azure/Pipeline", "bitbucket/Pipeline", "circleci/Pipeline", "jenkins/Pipeline":
 			out = append(out, scriptBuilds(r)...)
 		}
 	}

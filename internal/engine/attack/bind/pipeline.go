@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -14,25 +15,118 @@ const githubIssuer = "token.actions.githubusercontent.com"
 // pipelines tells which roles of AWS a pipeline gets by its token: those that a step asks for and whose trust policy lets tokens of
 // the service in. Whether the repository is the one that the policy names is not known from its files, so that is a condition.
 func (w *scene) pipelines() {
+	files := map[string]*plinth.Resource{}
+	for _, r := range w.Resources() {
+		if r.Type == "github/Workflow" || r.Type == "github/Action" {
+			files[r.Decl.At.Path] = r
+		}
+	}
 	for _, r := range w.Resources() {
 		if r.Type != "github/Workflow" {
 			w.otherPipeline(r)
 			continue
 		}
+		c := caller{scene: w, workflow: r, files: files}
 		jobs, _ := r.Props.Get("jobs")
 		for _, j := range jobs.Fields() {
-			if !issues(r.Props, j.Value) {
-				continue
-			}
-			steps, _ := j.Value.Get("steps")
-			for _, s := range steps.List() {
-				action, _, _ := strings.Cut(textAt(s, "uses"), "@")
-				if asks, ok := s.At("with", "role-to-assume"); ok && action == "aws-actions/configure-aws-credentials" {
-					w.assumed(r, asks, substitute(asks.Str(), nil), issuer{githubIssuer, []string{"sts.amazonaws.com"}, "workflow"})
-				}
+			if issues(r.Props, j.Value) {
+				c.job(j.Value, nil, 0)
 			}
 		}
 	}
+}
+
+const (
+	maxCalls  = 6    // how deep workflows and actions of a repository call each other; the service allows four workflows
+	maxCalled = 1000 // calls that are followed from one workflow
+)
+
+// caller is a workflow, and the files of its repository that it may call.
+type caller struct {
+	*scene
+	workflow *plinth.Resource
+	files    map[string]*plinth.Resource
+	called   int
+}
+
+// job tells which roles a job asks for, whose token may be issued: in its steps, in the local actions that they use, and in the local
+// workflow that it calls. Given are the inputs of the file that it stands in.
+func (c *caller) job(j plinth.Value, given map[string]plinth.Value, depth int) {
+	steps, _ := j.Get("steps")
+	c.steps(steps, given, depth)
+	callee := c.local(textAt(j, "uses"))
+	if callee == nil || callee.Type != "github/Workflow" || depth > maxCalls {
+		return
+	}
+	with, _ := j.Get("with")
+	next := handed(with, given)
+	jobs, _ := callee.Props.Get("jobs")
+	for _, inner := range jobs.Fields() {
+		_, own := inner.Value.Get("permissions")
+		_, all := callee.Props.Get("permissions")
+		if own || all { // a called workflow may only lower what it is given
+			if !issues(callee.Props, inner.Value) {
+				continue
+			}
+		}
+		c.job(inner.Value, next, depth+1)
+	}
+}
+
+func (c *caller) steps(steps plinth.Value, given map[string]plinth.Value, depth int) {
+	for _, s := range steps.List() {
+		uses := textAt(s, "uses")
+		action, _, _ := strings.Cut(uses, "@")
+		with, _ := s.Get("with")
+		if asks, ok := with.Get("role-to-assume"); ok && action == "aws-actions/configure-aws-credentials" {
+			texts := map[string]string{}
+			for name, v := range given {
+				texts[name] = v.Str()
+			}
+			wanted := substitute(asks.Str(), texts)
+			if m := expression.FindStringSubmatch(asks.Str()); m != nil && given[m[1]].Origin() != nil {
+				asks = given[m[1]] // where the role is named
+			}
+			c.assumed(c.workflow, asks, wanted, issuer{githubIssuer, []string{"sts.amazonaws.com"}, "workflow"})
+		}
+		if callee := c.local(uses); callee != nil && callee.Type == "github/Action" && depth <= maxCalls {
+			inner, _ := callee.Props.At("runs", "steps")
+			c.steps(inner, handed(with, given), depth+1)
+		}
+	}
+}
+
+// local returns the file of the repository that a uses names, nil where it names another repository.
+func (c *caller) local(uses string) *plinth.Resource {
+	root, _, ok := strings.Cut("/"+c.workflow.Decl.At.Path, "/.github/")
+	if !ok || !strings.HasPrefix(uses, "./") && !strings.HasPrefix(uses, "$/") || c.called >= maxCalled {
+		return nil
+	}
+	c.called++
+	name := path.Join(strings.TrimPrefix(root, "/"), uses[2:])
+	for _, file := range []string{name, path.Join(name, "action.yml"), path.Join(name, "action.yaml")} {
+		if r := c.files[file]; r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+// handed are the inputs of a file that is called, as its caller gives them.
+func handed(with plinth.Value, given map[string]plinth.Value) map[string]plinth.Value {
+	texts := map[string]string{}
+	for name, v := range given {
+		texts[name] = v.Str()
+	}
+	out := map[string]plinth.Value{}
+	for _, f := range with.Fields() {
+		from := f.Value.Origin()
+		if m := expression.FindStringSubmatch(f.Value.Str()); m != nil && given[m[1]].Origin() != nil {
+			from = given[m[1]].Origin()
+		}
+		out["inputs."+f.Key] = plinth.StringOf(substitute(f.Value.Str(), texts)).WithOrigin(from)
+	}
+	return out
 }
 
 // issues tells whether a job may ask for a token.
