@@ -5,7 +5,7 @@ import "fmt"
 const (
 	maxStates  = 1<<16 - 1 // a state is a uint16
 	maxClasses = 128
-	maxSerial  = 4 << 10 // bytes of a text that one chain of steps reads; longer ones are read at four places in turn
+	maxSerial  = 512 // bytes of a text that one chain of steps reads; longer ones are read at four places in turn
 )
 
 // automaton finds all keywords in a text in one pass (Aho and Corasick, "Efficient string matching", CACM 18, 1975), without
@@ -131,13 +131,16 @@ type hit struct {
 }
 
 // find appends the hits of a text to hits, in the order of their ends. A long text is read at four places in turn: each step
-// waits for the load before it, and a processor has room for several such chains.
-func (a *automaton) find(text []byte, hits []hit) []hit {
-	if len(text) < maxSerial {
+// waits for the load before it, and a processor has room for several such chains. spare is room for what they find.
+func (a *automaton) find(text []byte, hits []hit, spare *[3][]hit) []hit {
+	if len(text) < maxSerial || len(text) < 4*a.longest {
 		return a.scan(text, 0, 0, hits)
 	}
 	quarter := len(text) / 4
-	var found [3][]hit
+	found := *spare
+	for k := range found {
+		found[k] = found[k][:0]
+	}
 	next, shift, first, class := a.next, a.shift, a.first, &a.class
 	var from [4]int
 	for k := 1; k < 4; k++ {
@@ -168,6 +171,7 @@ func (a *automaton) find(text []byte, hits []hit) []hit {
 	for _, f := range found {
 		hits = append(hits, f...)
 	}
+	*spare = found
 	return a.scan(text[from[3]+n:], s3, from[3]+n, hits)
 }
 

@@ -27,7 +27,7 @@ func TestAutomaton(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(tc.want, a.find([]byte(tc.text), nil), cmp.AllowUnexported(hit{})); d != "" {
+		if d := cmp.Diff(tc.want, a.find([]byte(tc.text), nil, &[3][]hit{}), cmp.AllowUnexported(hit{})); d != "" {
 			t.Errorf("%s: %s", tc.name, d)
 		}
 	}
@@ -49,7 +49,7 @@ func FuzzAutomaton(f *testing.F) {
 			return
 		}
 		got := map[hit]bool{}
-		for _, h := range a.find([]byte(text), nil) {
+		for _, h := range a.find([]byte(text), nil, &[3][]hit{}) {
 			got[h] = true
 		}
 		n := 0
@@ -92,6 +92,6 @@ func BenchmarkAutomaton(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	var hits []hit
 	for b.Loop() {
-		hits = a.find(text.Bytes(), hits[:0])
+		hits = a.find(text.Bytes(), hits[:0], &[3][]hit{})
 	}
 }

@@ -28,7 +28,7 @@ func (s *searcher) search(data []byte) []match {
 func (s *searcher) find(data []byte, depth int) []match {
 	var found []match
 	emit := func(m match) { found = append(found, m) }
-	s.hits = s.index.auto.find(data, s.hits[:0])
+	s.hits = s.index.auto.find(data, s.hits[:0], &s.spare)
 	s.always(data)
 	for _, h := range s.hits {
 		if s.steps <= 0 {

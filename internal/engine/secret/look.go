@@ -44,6 +44,7 @@ type searcher struct {
 	set     *Set
 	index   *index
 	hits    []hit
+	spare   [3][]hit // room for more
 	windows map[int32][]window
 	steps   int
 	problem func(plinth.Problem)

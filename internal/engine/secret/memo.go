@@ -255,7 +255,7 @@ func (s *searcher) gather(data []byte) {
 func (s *searcher) scan(data []byte, pieces []piece) {
 	from := max(0, pieces[0].start-s.index.auto.longest+1)
 	n := len(s.hits)
-	s.hits = s.index.auto.find(data[from:pieces[len(pieces)-1].end], s.hits)
+	s.hits = s.index.auto.find(data[from:pieces[len(pieces)-1].end], s.hits, &s.spare)
 	list := s.hits[n:]
 	for i := range list {
 		list[i].end += int32(from)

@@ -25,18 +25,53 @@ var owners = map[string]func(text []byte, m *match) *plinth.Owner{
 }
 
 var (
-	keyForm    = regexp.MustCompile(`\bA(?:KIA|SIA|3T[0-9A-Z])[A-Z2-7]{16}\b`)
 	emailForm  = regexp.MustCompile(`"client_email"\s*:\s*"([0-9A-Za-z._-]{1,64}@[0-9a-z.-]{1,128}\.gserviceaccount\.com)"`)
 	clientForm = regexp.MustCompile(`(?i)(?:client|app|application|servicePrincipal)[_-]?id["']?\s*[:=,]?\s*(?:value)?["']?\s*[:=]?\s*["']?([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`)
 )
 
 // ofAWS reads the account out of the key id that the match is, or that stands next to it.
 func ofAWS(text []byte, m *match) *plinth.Owner {
-	id := nearest(keyForm, text, m.at)
-	if keyForm.Match(m.value) {
-		id = m.value
+	id := m.value
+	if !isKeyID(id, 0) || len(id) != keyLength {
+		id = keyBeside(text, m.at)
 	}
 	return &plinth.Owner{Provider: "aws", Name: awsAccount(id)}
+}
+
+const keyLength = 20 // characters of the id of an access key
+
+// isKeyID tells whether the id of an access key stands at byte p: AKIA, ASIA or A3T and a character, then base 32.
+func isKeyID(text []byte, p int) bool {
+	if p+keyLength > len(text) || text[p] != 'A' {
+		return false
+	}
+	if head := string(text[p+1 : p+4]); head != "KIA" && head != "SIA" && head[:2] != "3T" {
+		return false
+	}
+	for _, b := range text[p+4 : p+keyLength] {
+		if !(b >= 'A' && b <= 'Z' || b >= '2' && b <= '7') {
+			return false
+		}
+	}
+	return (p == 0 || !wordByte[text[p-1]]) && (p+keyLength == len(text) || !wordByte[text[p+keyLength]])
+}
+
+// keyBeside returns the id of an access key nearest to a place; nil where there is none.
+func keyBeside(text []byte, at span) []byte {
+	var best []byte
+	least := 2*beside + 1
+	for p, to := max(0, at.start-beside), min(len(text), at.end+beside); p < to; p++ {
+		i := bytes.IndexByte(text[p:to], 'A')
+		if i < 0 {
+			break
+		}
+		if p += i; isKeyID(text, p) {
+			if far := max(at.start-(p+keyLength), p-at.end, 0); far < least {
+				least, best = far, text[p:p+keyLength]
+			}
+		}
+	}
+	return best
 }
 
 // awsAccount reads the number of the account out of an access key id: base 32 of what follows the four letters, bits 7 to 46
