@@ -24,6 +24,12 @@ var tainted = []string{
 // harmless are last parts of references whose text nobody can choose.
 var harmless = []string{"number", "id", "node_id", "sha", "after", "before", "created_at", "updated_at", "merged", "draft", "state", "author_association", "run_number", "run_id", "run_attempt", "head_sha", "conclusion", "status", "action", "merge_commit_sha"}
 
+// narrow are last parts of references whose text outsiders choose from letters, digits and a few marks: no shell makes more of it.
+var narrow = []string{"full_name", "login", "url", "type"}
+
+// refs are names of branches and tags of the repository itself: those who may push choose them.
+var refs = []string{"github.ref", "github.ref_name", "github.base_ref", "github.event.ref", "github.event.base_ref"}
+
 // sinks are inputs of actions that run what they are given.
 var sinks = map[string][]string{
 	"actions/github-script": {"script"}, "jannekem/run-python-script-action": {"script"}, "amadevus/pwsh-script": {"script"}, "mikefarah/yq": {"cmd"},

@@ -43,6 +43,12 @@ func (f *flow) decides(j *job, s *step, n *node, depth int) taint {
 	case head == "inputs" || strings.HasPrefix(name, "github.event.inputs."):
 		return f.input(last)
 	case head == "github" && foreign(name):
+		switch {
+		case slices.Contains(narrow, last) || strings.HasSuffix(last, "_url"):
+			return unknown()
+		case slices.Contains(refs, name):
+			return taint{severity: plinth.Medium, what: name}
+		}
 		return taint{severity: f.outside(), what: name}
 	case head == "steps" && len(parts) == 4 && parts[2] == "outputs":
 		return f.output(j, parts[1], parts[3], depth+1)
@@ -67,18 +73,18 @@ func (f *flow) dimension(j *job, s *step, n *node, depth int) taint {
 	if v := fold(m, head); v.Kind() == plinth.String && get(m, "include").IsNull() {
 		from = v
 	}
-	t := taint{}
-	if from.Kind() != plinth.String {
-		return taint{severity: plinth.Medium}
-	}
-	for _, x := range f.text.expressions(from) {
-		for _, ref := range x.root.flows() {
-			by := f.decides(j, s, ref, depth+1)
-			if by.severity == plinth.Low {
-				by.severity = plinth.Medium // a list that is made while the workflow runs
+	t, any := taint{}, false
+	visit := func(v plinth.Value) {
+		for _, x := range f.text.expressions(v) {
+			any = true
+			for _, ref := range x.root.flows() {
+				t = worse(t, f.arrives(f.decides(j, s, ref, depth+1), ref, "becomes "+n.text, f.expressionAt(x)))
 			}
-			t = worse(t, f.arrives(by, ref, "becomes "+n.text, f.expressionAt(x)))
 		}
+	}
+	scalars(from, visit)
+	if !any {
+		return unknown()
 	}
 	return t
 }
@@ -252,7 +258,7 @@ func (f *flow) outputOfKnown(j *job, s *step, name string, depth int) taint {
 		case o.By == "nobody":
 			return taint{}
 		case o.By == "outsider":
-			if o.Safe != "" && s.version != "" && compare(s.version, o.Safe) >= 0 && str(fold(s.with, "safe_output")) != "false" || strings.Contains("shell escape", str(fold(s.with, "list-files"))) && o.Listed {
+			if o.Safe != "" && (s.version == "" || compare(s.version, o.Safe) >= 0) && str(fold(s.with, "safe_output")) != "false" || strings.Contains("shell escape", str(fold(s.with, "list-files"))) && o.Listed {
 				return unknown() // the action escapes it
 			}
 			return taint{severity: f.outside(), what: "output " + name + " of " + s.uses, way: []plinth.Step{{Note: s.uses + " gives " + o.About, At: f.content(s.usesAt), Resource: f.path}}}
