@@ -66,6 +66,8 @@ func (l *look) includes(v plinth.Value) {
 			l.add(sight{audit: "pipeline-unpinned-include", severity: severity, at: l.first(at), path: pathOf(at), message: message})
 		}
 		remote, component, project := get(x, "remote"), get(x, "component"), get(x, "project")
+		l.permitted(component, plinth.Location{})
+		l.permitted(project, plinth.Location{})
 		if x.Kind() == plinth.String && (strings.HasPrefix(x.Str(), "https://") || strings.HasPrefix(x.Str(), "http://")) {
 			remote = x
 		}

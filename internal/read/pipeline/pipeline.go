@@ -80,11 +80,11 @@ func kindOf(name string, data []byte) string {
 		return azure
 	case stem == "bitbucket-pipelines":
 		return bitbucket
-	case stem == "config" && strings.HasSuffix(dir, "/.circleci/"):
+	case strings.HasSuffix(dir, "/.circleci/") && (stem == "config" || bytes.Contains(data, []byte("jobs:")) && bytes.Contains(data, []byte("version:"))):
 		return circleCI
 	case bytes.Contains(data, []byte("tekton.dev/")) && tektonForm.Match(data) && !helmForm.Match(data):
 		return tekton
-	case (bytes.Contains(data, []byte("vmImage:")) || bytes.Contains(data, []byte("- task: ")) && azureForm.Match(data)) && !fillForm.Match(data):
+	case (bytes.Contains(data, []byte("vmImage:")) && bytes.Contains(data, []byte("pool:")) || bytes.Contains(data, []byte("- task: ")) && azureForm.Match(data)) && !fillForm.Match(data):
 		return azure
 	}
 	return ""

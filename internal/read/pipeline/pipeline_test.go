@@ -49,6 +49,23 @@ func TestWants(t *testing.T) {
 	}
 }
 
+// TestContent shows the files that are told by what they hold.
+func TestContent(t *testing.T) {
+	for text, want := range map[string]bool{
+		"apiVersion: tekton.dev/v1\nkind: Task\n": true, "apiVersion: apps/v1\n# tekton.dev/v1\n": false,
+		"apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: {{ .Values.x }}}\n": false,
+		"steps:\n- task: Bash@3\n": true, "pool:\n  vmImage: ubuntu-latest\n": true, "pool: {{ x }}\n  vmImage: y\n": false, "- task: read\n": false,
+		"spec:\n  inputs: {a: {}}\n---\nb: {script: ['$[[ inputs.a ]]']}\n": true,
+	} {
+		if got := pipeline.New().Wants("ci/any.yml", []byte(text)); got != want {
+			t.Errorf("Wants(%q) = %v", text, got)
+		}
+	}
+	if w := pipeline.New().Wants; !w(".circleci/continue.yml", []byte("version: 2.1\njobs: {}\n")) || w(".circleci/other.yml", []byte("a: 1\n")) {
+		t.Error("a continued configuration of CircleCI is told by its jobs")
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte("node { sh \"${a}\" + 'b' + /c/; def x = [1, [k: $/d/$]] }"))
