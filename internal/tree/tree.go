@@ -33,7 +33,7 @@ var skipped = map[string]bool{".git": true, ".hg": true, ".svn": true, "node_mod
 // telling are the extensions under which configuration lives.
 var telling = map[string]bool{
 	".tf": true, ".tofu": true, ".tfvars": true, ".json": true, ".yaml": true, ".yml": true, ".template": true, ".cfn": true, ".arm": true,
-	".tfstate": true, ".tfplan": true, ".dockerfile": true, ".containerfile": true, ".jenkinsfile": true,
+	".tfstate": true, ".tfplan": true, ".dockerfile": true, ".containerfile": true, ".jenkinsfile": true, ".groovy": true,
 }
 
 // Tree is one target.

@@ -359,7 +359,7 @@ func (p *jenkins) library(v plinth.Value) {
 		}
 		switch {
 		case !ok:
-			p.add(sight{audit: "pipeline-unpinned-include", severity: plinth.Low, at: place(x), path: under(x, name), message: name + ", in the version that Jenkins is set to"})
+			p.add(sight{audit: "pipeline-unpinned-include", severity: plinth.Info, at: place(x), path: under(x, name), message: name + ", in the version that Jenkins is set to"})
 		case slices.Contains(branches, version):
 			p.add(sight{audit: "pipeline-unpinned-include", severity: plinth.Medium, at: place(x), path: under(x, name), message: x.Str()})
 		}

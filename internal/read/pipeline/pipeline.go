@@ -62,6 +62,9 @@ func kindOf(name string, data []byte) string {
 	if base == "jenkinsfile" || strings.HasPrefix(base, "jenkinsfile.") && ext != ".md" || ext == ".jenkinsfile" {
 		return jenkins
 	}
+	if ext == ".groovy" && groovyForm.Match(data) {
+		return jenkins
+	}
 	if ext != ".yml" && ext != ".yaml" {
 		return ""
 	}
@@ -91,6 +94,7 @@ func kindOf(name string, data []byte) string {
 }
 
 var (
+	groovyForm = regexp.MustCompile(`(?m)^\s*pipeline\s*\{(?s:.*)\bstages\b|^\s*node\s*[({](?s:.*)\bstage\s*[('"]`)
 	fillForm   = regexp.MustCompile(`(?:^|[^$])\{\{`) // something else fills it in first
 	azureForm  = regexp.MustCompile(`(?m)^\s*- task: \w+@\d+\s*$`)
 	tektonForm = regexp.MustCompile(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)

@@ -61,6 +61,13 @@ func TestContent(t *testing.T) {
 			t.Errorf("Wants(%q) = %v", text, got)
 		}
 	}
+	for text, want := range map[string]bool{
+		"// x\npipeline {\n  agent any\n  stages { }\n}\n": true, "node('a') {\n  stage('b') { sh 'c' }\n}\n": true, "def call() { sh 'x' }\n": false, "class A { void pipeline() {} }\n": false,
+	} {
+		if got := pipeline.New().Wants("ci/any.groovy", []byte(text)); got != want {
+			t.Errorf("Wants(%q) = %v", text, got)
+		}
+	}
 	if w := pipeline.New().Wants; !w(".circleci/continue.yml", []byte("version: 2.1\njobs: {}\n")) || w(".circleci/other.yml", []byte("a: 1\n")) {
 		t.Error("a continued configuration of CircleCI is told by its jobs")
 	}
