@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing/fstest"
 
 	"golang.org/x/sync/errgroup"
@@ -150,7 +152,10 @@ type entry struct {
 
 // Each calls visit for every object, from at most jobs goroutines. What cannot be read is a problem; the error is that of ctx.
 func (h *History) Each(ctx context.Context, jobs int, problem func(plinth.Problem), visit func(Object)) (objects int, err error) {
+	var mu sync.Mutex
 	lost := func(kind plinth.ProblemKind, format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
 		problem(plinth.Problem{Kind: kind, Text: fmt.Sprintf(format, args...)})
 	}
 	list, err := h.list(ctx, lost)
@@ -325,15 +330,9 @@ func (h *History) lines(ctx context.Context, in io.Reader, f func([]byte), args 
 	return told(c.Wait(), &errs)
 }
 
-// stream reads the objects and hands them to visit.
+// stream reads the objects and hands them to visit: those in packs by itself, the others from git.
 func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), visit func(Object)) (int, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	c := h.command(ctx, "cat-file", "--batch", "--buffer")
-	var errs bytes.Buffer
-	c.Stderr = &limited{w: &errs}
 	var order []entry
-	var in bytes.Buffer
 	for _, e := range list {
 		switch {
 		case e.size > maxFile:
@@ -342,8 +341,44 @@ func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(
 			lost(plinth.Limit, "commit %s has more than %d KiB of message and was not read", e.id, maxMessage>>10)
 		default:
 			order = append(order, e)
-			in.WriteString(e.id + "\n")
 		}
+	}
+	var pointers atomic.Int32
+	show := func(e entry, data []byte) {
+		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1")) {
+			if pointers.Add(1) <= maxTold {
+				lost(plinth.MissingObject, "%s is a pointer to large file storage; its content was not looked at", e.name())
+			}
+		}
+		o := Object{ID: e.id, Path: e.path, Data: data}
+		if e.kind != 'b' {
+			o.Message = true
+			_, o.Data, _ = bytes.Cut(data, []byte("\n\n"))
+		}
+		visit(o)
+	}
+	rest, err := h.packed(ctx, jobs, order, show)
+	if err != nil {
+		return 0, err
+	}
+	n := len(order) - len(rest)
+	if len(rest) == 0 {
+		return n, nil
+	}
+	more, err := h.asked(ctx, jobs, rest, lost, show)
+	return n + more, err
+}
+
+// asked reads objects from git.
+func (h *History) asked(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c := h.command(ctx, "cat-file", "--batch", "--buffer")
+	var errs bytes.Buffer
+	c.Stderr = &limited{w: &errs}
+	var in bytes.Buffer
+	for _, e := range list {
+		in.WriteString(e.id + "\n")
 	}
 	c.Stdin = &in
 	pipe, err := c.StdoutPipe()
@@ -357,9 +392,9 @@ func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(
 	g := errgroup.Group{}
 	g.SetLimit(max(1, jobs))
 	free := make(chan []byte, max(1, jobs)+1)
-	n, lfs := 0, 0
+	n := 0
 	var failed error
-	for _, e := range order {
+	for _, e := range list {
 		data, err := readObject(r, e, free)
 		if errors.Is(err, errMissing) {
 			lost(plinth.MissingObject, "%s is missing from the repository and was not looked at", e.name())
@@ -370,18 +405,8 @@ func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(
 			break
 		}
 		n++
-		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1")) {
-			if lfs++; lfs <= maxTold {
-				lost(plinth.MissingObject, "%s is a pointer to large file storage; its content was not looked at", e.name())
-			}
-		}
 		g.Go(func() error {
-			o := Object{ID: e.id, Path: e.path, Data: data}
-			if e.kind != 'b' {
-				o.Message = true
-				_, o.Data, _ = bytes.Cut(data, []byte("\n\n"))
-			}
-			visit(o)
+			show(e, data)
 			select {
 			case free <- data:
 			default:
