@@ -214,7 +214,7 @@ func (o *tekton) value(spec plinth.Value, text string, at plinth.Location, depth
 
 var (
 	payloadText  = regexp.MustCompile(`(?i)(?:title|body|message|[._-]ref|branch|branch_?name|ref_?name|files|label|description|comment|text|email|subject|query|phrase|commits?)$`)
-	payloadFixed = regexp.MustCompile(`(?i)(?:^|[._-])(?:\w*id|href|number|sha|after|before|size|count|created_at|updated_at|checkout_sha|full_name|\w*url|default_branch|node_id|action|state|status|event|\w*type|commit_?id|repository\.name|repo\.name|project\.name|slug|x-github-event|x-github-delivery)$`)
+	payloadFixed = regexp.MustCompile(`(?i)(?:^|[._-])(?:\w*id|href|number|sha|after|before|size|count|created_at|updated_at|checkout_sha|full_name|\w*url|default_branch|node_id|action|state|status|event|\w*type|commit_?id|repository\.name|repo\.name|project\.name|slug|login|username|x-github-event|x-github-delivery)$`)
 )
 
 // payload tells who decides a field of the event that starts a pipeline.
@@ -222,8 +222,14 @@ func payload(name string) taint {
 	switch {
 	case payloadFixed.MatchString(name):
 		return taint{}
+	case name == "body.ref" || name == "body.base_ref" || strings.HasSuffix(name, ".base.ref") || strings.HasSuffix(name, "target_branch"): // those who may push
+		return taint{severity: plinth.Medium, what: name}
+	case payloadText.MatchString(name) && strings.HasPrefix(name, "extensions."): // the listener makes it of something
+		return taint{severity: plinth.Medium, what: name}
 	case payloadText.MatchString(name):
 		return taint{severity: plinth.High, what: name}
+	case strings.HasPrefix(name, "extensions."):
+		return unknown()
 	}
 	return taint{severity: plinth.Medium, what: name}
 }
@@ -285,7 +291,11 @@ func becomes(by taint, key string, at plinth.Location, path string) taint {
 
 // ofTemplate tells who decides a parameter of a trigger's template: the bindings that fill it.
 func (o *tekton) ofTemplate(key string, depth int) taint {
+	name := get(o.doc, "metadata", "name").Str()
 	list := o.objects.bindings[key]
+	if o.objects.used[name] {
+		list = o.objects.filled[name+"/"+key]
+	}
 	if len(list) == 0 {
 		return unknown()
 	}

@@ -9,7 +9,9 @@ type objects struct {
 	looks    []*look
 	specs    map[string][]plinth.Value    // of tasks and pipelines, by kind and name
 	callers  map[plinth.Location][]caller // of a spec, by its place
-	bindings map[string][]plinth.Value    // what triggers give to parameters of templates, by name
+	bindings map[string][]plinth.Value    // what bindings give to parameters, by name
+	filled   map[string][]plinth.Value    // what triggers give to the parameters of a template: TEMPLATE/NAME
+	used     map[string]bool              // templates that a trigger of the target names
 	known    map[string]taint             // parameters that were looked up
 }
 
@@ -25,6 +27,8 @@ type caller struct {
 func (x *objects) join() {
 	x.specs, x.callers = map[string][]plinth.Value{}, map[plinth.Location][]caller{}
 	x.bindings, x.known = map[string][]plinth.Value{}, map[string]taint{}
+	x.filled, x.used = map[string][]plinth.Value{}, map[string]bool{}
+	objects := map[string]plinth.Value{} // the parameters of bindings, by the name of the object
 	for _, l := range x.looks {
 		kind, name := get(l.doc, "kind").Str(), get(l.doc, "metadata", "name").Str()
 		switch kind {
@@ -34,13 +38,14 @@ func (x *objects) join() {
 			}
 			x.specs[kind+"/"+name] = append(x.specs[kind+"/"+name], get(l.doc, "spec"))
 		case "TriggerBinding", "ClusterTriggerBinding":
-			x.bind(get(l.doc, "spec", "params"))
-		case "EventListener", "Trigger":
+			objects[name] = get(l.doc, "spec", "params")
+			parameters(objects[name], func(name string, v plinth.Value) { x.bindings[name] = append(x.bindings[name], v) })
+		}
+	}
+	for _, l := range x.looks {
+		if kind := get(l.doc, "kind").Str(); kind == "EventListener" || kind == "Trigger" {
 			for _, t := range append([]plinth.Value{get(l.doc, "spec")}, get(l.doc, "spec", "triggers").List()...) {
-				x.bind(get(t, "bindings"))
-				for _, b := range get(t, "bindings").List() {
-					x.bind(get(b, "spec", "params"))
-				}
+				x.trigger(t, objects)
 			}
 		}
 	}
@@ -55,11 +60,32 @@ func (x *objects) join() {
 	}
 }
 
-func (x *objects) bind(params plinth.Value) {
+// trigger notes what a trigger gives to its template: by bindings that it names, and by some of its own.
+func (x *objects) trigger(t plinth.Value, objects map[string]plinth.Value) {
+	template := get(t, "template", "ref").Str()
+	if template == "" {
+		template = get(t, "template", "name").Str()
+	}
+	x.used[template] = x.used[template] || template != ""
+	fill := func(name string, v plinth.Value) {
+		x.filled[template+"/"+name] = append(x.filled[template+"/"+name], v)
+	}
+	parameters(get(t, "bindings"), fill)
+	for _, b := range get(t, "bindings").List() {
+		ref := get(b, "ref").Str()
+		if ref == "" {
+			ref = get(b, "name").Str()
+		}
+		parameters(objects[ref], fill)
+		parameters(get(b, "spec", "params"), fill)
+	}
+}
+
+// parameters calls visit for the names and values of a list of parameters.
+func parameters(params plinth.Value, visit func(name string, v plinth.Value)) {
 	for _, p := range params.List() {
 		if v := get(p, "value"); v.Kind() == plinth.String {
-			name := get(p, "name").Str()
-			x.bindings[name] = append(x.bindings[name], v)
+			visit(get(p, "name").Str(), v)
 		}
 	}
 }
