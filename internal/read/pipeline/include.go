@@ -12,12 +12,23 @@ import (
 
 const maxIncluded = 1000 // files of a project that are read because pipelines include them
 
-// included reads the files of the repository that a pipeline of GitLab includes and that no name tells: https://docs.gitlab.com/ci/yaml/#includelocal.
+// included reads the files of the repository that a pipeline of GitLab includes, or runs as pipelines of their own, and that no name tells:
+// https://docs.gitlab.com/ci/yaml/#includelocal, https://docs.gitlab.com/ci/yaml/#triggerinclude.
 func (r *reading) included(file string, doc plinth.Value) {
+	var list []plinth.Value
+	take := func(v plinth.Value) {
+		if v.Kind() == plinth.List {
+			list = append(list, v.List()...)
+		} else {
+			list = append(list, v)
+		}
+	}
 	include, _ := doc.Get("include")
-	list := include.List()
-	if include.Kind() != plinth.List {
-		list = []plinth.Value{include}
+	take(include)
+	for _, j := range doc.Fields() {
+		if child, ok := j.Value.At("trigger", "include"); ok {
+			take(child)
+		}
 	}
 	root := ""
 	if strings.HasPrefix(path.Base(file), ".gitlab-ci.y") {
