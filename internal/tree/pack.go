@@ -369,15 +369,18 @@ func (u *unfolder) kids(i int32) []int32 { return u.p.kids[u.p.first[i]:u.p.firs
 // room returns a buffer of a size.
 func (u *unfolder) room(size int) []byte {
 	u.w.held.Add(int64(size))
-	if n := len(u.free); n > 0 && cap(u.free[n-1]) >= size {
-		b := u.free[n-1][:size]
-		u.free = u.free[:n-1]
+	if i := slices.IndexFunc(u.free, func(b []byte) bool { return cap(b) >= size }); i >= 0 {
+		b := u.free[i][:size]
+		u.free = slices.Delete(u.free, i, i+1)
 		return b
 	}
-	return make([]byte, size, size+size/8)
+	if len(u.free) == spareRooms { // a larger one takes the place of a small one
+		u.free = u.free[1:]
+	}
+	return make([]byte, size, size+size/4)
 }
 
-const spareRooms = 4 // buffers that are kept for the next objects
+const spareRooms = 6 // buffers that are kept for the next objects
 
 func (u *unfolder) drop(b []byte) {
 	u.w.held.Add(-int64(len(b)))

@@ -127,7 +127,7 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 			if !holdsAll(text, r.must) || !r.lies(text) || r.needs != nil && !r.needs.Match(text) {
 				continue
 			}
-			for _, m := range r.expr().FindAllSubmatchIndex(text, -1) {
+			for _, m := range s.matches(i, r, text) {
 				w.full = true
 				g := 2 * r.group
 				if g == 0 {
@@ -154,6 +154,14 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 			}
 		}
 	}
+}
+
+// matches returns the matches of a rule's expression in a window, as regexp.FindAllSubmatchIndex does.
+func (s *searcher) matches(i int32, r *Rule, text []byte) [][]int {
+	if s.memo == nil {
+		return r.expr().FindAllSubmatchIndex(text, -1)
+	}
+	return s.memo.matches(i, text, func() [][]int { return r.expr().FindAllSubmatchIndex(text, -1) })
 }
 
 // blockOf returns the key of the block of YAML, or of the object of JSON, that holds the line of byte p: the nearest line above with less

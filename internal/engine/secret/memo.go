@@ -19,6 +19,7 @@ const (
 	leastText  = 512      // bytes of a text that is worth it
 	shards     = 64       // parts of the memory that have a lock of their own
 	maxKept    = 16 << 10 // pieces of a shard, about 0.1 KB each; a full one begins anew
+	maxWindows = 1 << 10  // windows of a shard, mostly without a match
 )
 
 // memo remembers of the pieces of texts what in them may lead to a secret, so that the versions of a file in a history cost
@@ -31,8 +32,9 @@ type memo struct {
 }
 
 type shard struct {
-	mu   sync.RWMutex
-	kept map[print]memory
+	mu      sync.RWMutex
+	kept    map[print]memory
+	windows map[print][][]int // matches of expressions in windows
 }
 
 // print tells a piece, with what is around it, from all others.
@@ -65,7 +67,7 @@ type piece struct {
 func newMemo() *memo {
 	m := &memo{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for i := range m.shards {
-		m.shards[i].kept = map[print]memory{}
+		m.shards[i].kept, m.shards[i].windows = map[print]memory{}, map[print][][]int{}
 	}
 	return m
 }
@@ -169,6 +171,29 @@ func (m *memo) keep(pieces []piece) {
 		s.kept[p.print] = p.memory
 		s.mu.Unlock()
 	}
+}
+
+// matches returns what find finds for a rule in a window: what it found in such a window before, if there was one.
+func (m *memo) matches(rule int32, window []byte, find func() [][]int) [][]int {
+	var p print
+	for k, seed := range m.seeds {
+		p[k] = maphash.Bytes(seed, window) ^ uint64(rule+1)*0x9e3779b97f4a7c15
+	}
+	s := &m.shards[p[0]%shards]
+	s.mu.RLock()
+	list, ok := s.windows[p]
+	s.mu.RUnlock()
+	if ok {
+		return list
+	}
+	list = find()
+	s.mu.Lock()
+	if len(s.windows) >= maxWindows {
+		clear(s.windows)
+	}
+	s.windows[p] = list
+	s.mu.Unlock()
+	return list
 }
 
 // more returns what is left to look at in a piece that is new.
