@@ -45,11 +45,12 @@ func (t taint) then(note string, at plinth.Location, resource string) taint {
 // (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html), and $env: of PowerShell. It runs nothing.
 type shell struct {
 	path       string
-	outside    plinth.Severity                             // of what outsiders write, in this pipeline
-	variable   func(name string) taint                     // one that the script does not set itself
-	expression func(text string, at plinth.Location) taint // what stands between ${{ and }}; nil where the service has no such marks
-	set        map[string][]setting                        // what the script assigns
-	known      map[string]taint                            // variables that were looked up
+	outside    plinth.Severity                                // of what outsiders write, in this pipeline
+	variable   func(name string) taint                        // one that the script does not set itself
+	file       func(command string, at plinth.Location) taint // what a command reads from a file; nil where files are the repository's own
+	expression func(text string, at plinth.Location) taint    // what stands between ${{ and }}; nil where the service has no such marks
+	set        map[string][]setting                           // what the script assigns
+	known      map[string]taint                               // variables that were looked up
 }
 
 // setting is a text that is assigned to a variable, or what a command puts there.
@@ -287,7 +288,7 @@ func (s *shell) parameter(inner string, at plinth.Location, depth int) taint {
 
 var (
 	// cleaners print what no other text can hide in: counts, hashes, what is left of a set of characters that is named.
-	cleaners = regexp.MustCompile(`^(?:wc|sha\d*sum|shasum|md5sum|b2sum|cksum)\b|^base64$|^base64\s+-(?:w|i)|^tr\s+-(?:cd|dc|c|C)|^sed\s.*s(?:/|#|\||,)\[\^|^grep\s+(?:-\w+\s+)*-\w*[cq]|^grep\s+(?:-\w+\s+)*-\w*o\w*\s+(?:-\w+\s+)*['"][^.'"]+['"]$`)
+	cleaners = regexp.MustCompile(`^(?:wc|sha\d*sum|shasum|md5sum|b2sum|cksum)\b|^base64$|^base64\s+-(?:w|i)|^tr\s+-(?:cd|dc|c|C)|^sed\s.*s(?:/|#|\||,)\[\^|^grep\s+(?:-\w+\s+)*-\w*[cq]|^grep\s+(?:-\w+\s+)*-\w*o\w*\s+(?:-\w+\s+)*'(?:[^.'\[]|\[[^^\]'][^\]']*\])+'(?:\s+[\w./-]+)*$`)
 	// constants print what the writer of a commit, a title or a branch does not choose.
 	constants = regexp.MustCompile(`^(?:date|uname|nproc|pwd|mktemp|hostname|whoami|id|seq|expr|test|\[|true|false|which|command\s+-v|git\s+rev-list\s+--count|git\s+rev-parse\s+(?:--short(?:=\d+)?\s+|--verify\s+|--show-toplevel)*(?:HEAD|--show-toplevel|"?\$\{?GITHUB_SHA)|go\s+(?:env|version)|gh\s+auth)\b|^\S+\s+(?:--version|-v|version)$`)
 	// filters pass on what they are given.
@@ -320,9 +321,11 @@ func (s *shell) output(commands string, at plinth.Location, depth int) taint {
 			case filters.MatchString(stage):
 				given := s.expand(stage, at, depth+1)
 				if i == 0 && !strings.Contains(stage, "<<<") {
-					given = worse(unknown(), given) // and what a file holds
+					given = worse(worse(unknown(), given), s.reads(stage, at)) // and what a file holds
 				}
 				one = worse(one, given)
+			case strings.HasPrefix(stage, "<"): // $(<FILE)
+				one = worse(unknown(), s.reads(stage, at))
 			default:
 				one = unknown()
 			}
@@ -330,6 +333,14 @@ func (s *shell) output(commands string, at plinth.Location, depth int) taint {
 		t = worse(t, one)
 	}
 	return t
+}
+
+// reads tells who decides what a command reads from a file.
+func (s *shell) reads(command string, at plinth.Location) taint {
+	if s.file == nil {
+		return taint{}
+	}
+	return s.file(command, at)
 }
 
 func firstWords(command string) string {

@@ -277,6 +277,12 @@ var piped = regexp.MustCompile(`(?:curl|wget|iwr|irm|Invoke-WebRequest)\b[^|;&]*
 // written is a line that writes to the environment of later steps.
 var written = regexp.MustCompile(`(?:>>?|tee\s+(?:-a\s+)?|Out-File|Add-Content).*GITHUB_(?:ENV|PATH)|GITHUB_(?:ENV|PATH).*(?:>>|-Value)`)
 
+// fileless takes the names of the files themselves out of a line.
+var fileless = strings.NewReplacer("${GITHUB_ENV}", "", "${GITHUB_PATH}", "", "$GITHUB_ENV", "", "$GITHUB_PATH", "")
+
+// dumps is a line that writes what a program prints: cat and jq of a file, and the like.
+var dumps = regexp.MustCompile(`^(?:sudo\s+)?(?:cat\s+[^<\s]|jq\s|yq\s|sed\s|awk\s|grep\s|head\s|tail\s|cut\s|python3?\s|node\s|\./).*(?:>>?|tee\s)`)
+
 // ran judges the script of a step.
 func (f *flow) ran(j *job, s *step) {
 	oidc := str(get(j.v, "permissions", "id-token")) == "write" || str(get(f.doc, "permissions", "id-token")) == "write"
@@ -289,7 +295,7 @@ func (f *flow) ran(j *job, s *step) {
 		if adhoc.MatchString(c.text) {
 			f.add(sight{audit: "pipeline-adhoc-packages", severity: plinth.Low, at: at, around: s.around, path: under(s.run, c.text), message: strings.TrimSpace(c.text)})
 		}
-		env = env || written.MatchString(c.text) && strings.ContainsAny(strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(c.text, "${GITHUB_ENV}", ""), "${GITHUB_PATH}", ""), "$GITHUB_ENV", ""), "$GITHUB_PATH", ""), "$`")
+		env = env || written.MatchString(c.text) && (strings.ContainsAny(fileless.Replace(c.text), "$`") || dumps.MatchString(c.text))
 	}
 	if env && f.any("pull_request_target", "workflow_run") {
 		f.add(sight{audit: "pipeline-github-env", severity: plinth.High, at: f.first(s.run), around: s.around, path: pathOf(s.run)})

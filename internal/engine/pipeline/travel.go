@@ -273,6 +273,8 @@ var (
 	// handedBack are the texts that a github-script makes its outputs.
 	handedBack = regexp.MustCompile("(?:core\\.setOutput\\(\\s*['\"`]([\\w-]+)['\"`]\\s*,|\\breturn\\b)\\s*([^\\n]*)")
 	writtenBy  = regexp.MustCompile(`\.(?:title|body|head\??\.(?:ref|label)|head_ref|head_branch|message|display_title)\b`)
+	fileRead   = regexp.MustCompile(`\breadFile(?:Sync)?\([^)\n]*`)
+	numeric    = regexp.MustCompile(`^(?:Number|parseInt|parseFloat|Boolean)\(`)
 	plainValue = regexp.MustCompile(`^(?:true|false|null|undefined|-?\d+|'[^'$]*'|"[^"$]*"|[\w.?\[\]]*\.(?:number|length|id|node_id|sha|html_url|url|state|draft|merged|created_at|updated_at)|!.*|.*(?:===|!==)[^?]*)\s*[);]*\s*;?$`)
 )
 
@@ -292,7 +294,9 @@ func (f *flow) returned(j *job, s *step, name string, depth int) taint {
 		switch {
 		case strings.Contains(text, "${{"):
 			t = worse(t, f.value(j, s, script, "becomes output "+name, depth+1))
-		case plainValue.MatchString(text) || text == "" || text == ";":
+		case plainValue.MatchString(text) || text == "" || text == ";" || numeric.MatchString(text):
+		case fileRead.MatchString(script.Str()) && f.artifact(j, s) != nil:
+			t = worse(worse(t, unknown()), f.artifact(j, s)(fileRead.FindString(script.Str()), f.first(script)))
 		case writtenBy.MatchString(text):
 			t = worse(t, taint{severity: f.outside(), what: strings.TrimRight(text, " );"), way: []plinth.Step{{Note: "the script hands back " + strings.TrimRight(text, " );"), At: f.first(script), Resource: f.path}}})
 		default:

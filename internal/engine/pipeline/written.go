@@ -12,7 +12,7 @@ var runner = map[string]string{"GITHUB_HEAD_REF": "github.head_ref", "GITHUB_REF
 
 // shell is the shell that runs a script of a step, as far as its data flow is told.
 func (f *flow) shellOf(j *job, s *step, depth int) *shell {
-	sh := &shell{path: f.path, outside: f.commits()}
+	sh := &shell{path: f.path, outside: f.commits(), file: f.artifact(j, s)}
 	sh.expression = func(text string, at plinth.Location) taint {
 		n, err := parse(text)
 		if err != nil {
