@@ -48,34 +48,52 @@ func code(text string) []string {
 	return out
 }
 
-// evaluates calls found for the commands that run as code what outsiders write: eval, sh -c "…", ssh host "…", and scripts that are fed
-// to another machine line by line.
+// fed is a shell that takes its commands from what is piped into it.
+var fed = regexp.MustCompile(`^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:(?:ba|z|da|k)?sh(?:\s+-\w+)*|python[23]?(?:\s+-)?|ssh\s.*)\s*$`)
+
+// evaluates calls found for the commands that run as code what outsiders write: eval, sh -c "…", ssh host "…", … | sh, and scripts that are
+// fed to another machine line by line.
 func (s *shell) evaluates(list []command, found func(c command, by taint)) {
-	until := ""
+	until, open := "", false // the mark that ends a here-document; whether a quoted text goes on
 	for _, c := range list {
 		at := c.at()
 		by := taint{}
-		if until != "" {
-			if strings.TrimSpace(c.text) == until {
-				until = ""
-				continue
-			}
+		var pieces []string
+		switch {
+		case until != "" && strings.TrimSpace(c.text) == until:
+			until = ""
+			continue
+		case until != "":
 			by = s.expand(c.text, at, 0)
-		} else if strings.Contains(c.text, "ssh ") {
+		case open:
+			by = s.expand(`"`+c.text, at, 0)
+			open = !odd(c.text)
+		default:
+			pieces = code(c.text)
 			if m := heredoc.FindStringSubmatch(c.text); m != nil && remote.MatchString(c.text) {
 				until = m[1]
+			} else if len(pieces) > 0 {
+				open = strings.HasPrefix(pieces[len(pieces)-1], `"`) && odd(pieces[len(pieces)-1])
 			}
 		}
 		if !strings.Contains(c.text, "$") {
 			continue
 		}
-		for _, x := range code(c.text) {
+		for _, x := range pieces {
 			by = worse(by, s.expand(x, at, 0))
+		}
+		if stages := parts(c.text, true); len(stages) > 1 && fed.MatchString(stages[len(stages)-1]) {
+			by = worse(by, s.output(strings.Join(stages[:len(stages)-1], "|"), at, 0))
 		}
 		if by.proven() {
 			found(c, by)
 		}
 	}
+}
+
+// odd tells whether a text has an odd number of double quotes, so that one is open.
+func odd(text string) bool {
+	return (strings.Count(text, `"`)-strings.Count(text, `\"`))%2 == 1
 }
 
 // evaluated reports what a script runs as code though outsiders write it. The shell has learned the commands.

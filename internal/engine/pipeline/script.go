@@ -10,7 +10,7 @@ import (
 
 // mayEvaluate tells cheaply whether a script may run texts as code.
 func mayEvaluate(script string) bool {
-	for _, word := range []string{"eval", " -c", " -e", "ssh ", "iex ", "Invoke-Expression", "-Command", "--print"} {
+	for _, word := range []string{"eval", " -c", " -e", "ssh ", "iex ", "Invoke-Expression", "-Command", "--print", "sh", "python"} {
 		if strings.Contains(script, word) {
 			return strings.Contains(script, "$")
 		}
