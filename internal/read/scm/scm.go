@@ -3,7 +3,7 @@
 // An answer stands under the path that it was asked by: as a file below the folder github or gitlab (github/repos/o/r/hooks.json), or
 // as an entry of one object whose keys are such paths ({"repos/o/r/hooks": […]}). Rulesets as GitHub exports them, and the answers
 // that name their own repository, are known by their shape. Each setting becomes one resource in the form of the API, of the type that
-// Terraform's become, so that the same rules judge both.
+// Terraform's become, so that the same rules judge both. CODEOWNERS files are settings that lie in the repository.
 package scm
 
 import (
@@ -41,6 +41,9 @@ var (
 
 // Wants decides by the shape, and by the folder where a name says what was asked.
 func (reader) Wants(name string, data []byte) bool {
+	if isOwners(name) {
+		return true
+	}
 	if !strings.HasSuffix(name, ".json") || len(data) == 0 {
 		return false
 	}
@@ -76,6 +79,10 @@ func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if isOwners(f.Path) {
+			owners(p, f, to)
+			continue
 		}
 		if len(f.Data) > maxFile {
 			to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: f.Path}, Text: "an export of more than 64 MiB"})

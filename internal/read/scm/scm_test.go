@@ -43,6 +43,17 @@ func TestWants(t *testing.T) {
 	}
 }
 
+func TestOwnersHostile(t *testing.T) {
+	readtest.Hostile(t, scm.New(), ".github/CODEOWNERS", "* @corp/all\n/.github/ @corp/platform\n[Docs][2] @docs\n")
+}
+
+func FuzzOwners(f *testing.F) {
+	f.Add("* @corp/all\n!x y\n[Docs][2] @docs\n**/a/*?\\ b mia@corp.example # c\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		readtest.Run(t, scm.New(), map[string]string{"CODEOWNERS": text, ".github/workflows/a.yml": "on: push"})
+	})
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(sample)
 	f.Add(`{"name": "main", "source_type": "Organization", "source": "corp", "enforcement": "active", "rules": [{"type": "deletion"}], "conditions": {"ref_name": {"include": ["~ALL"]}}}`)
