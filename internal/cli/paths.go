@@ -15,6 +15,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/graph/picture"
@@ -190,7 +191,12 @@ func drawOne(cmd *cobra.Command, s Streams, f *scanFlags, t *tree.Tree, d *downl
 	if err != nil {
 		return nil, nil, fault{err}
 	}
-	engines := all.Engines(rule.Nothing(), nil, secrets, c) // credentials in texts are places where an attacker begins
+	audits, err := all.Audits()
+	if err != nil {
+		return nil, nil, fault{err}
+	}
+	// Credentials in texts, and pipelines that run what outsiders write, are places where an attacker begins.
+	engines := all.Engines(rule.Nothing(), all.Asked(audits, []string{pipeline.Name}, nil), secrets, c)
 	problems = append(problems, (&baselines{secrets: &secret.Ignore{}}).know(engines, t, c)...)
 	run := &scan.Run{
 		Config: c, Readers: append(all.Readers(), all.PipelineReaders()...), Engines: engines, Progress: p.show, Today: time.Now().Format(time.DateOnly),

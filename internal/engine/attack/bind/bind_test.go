@@ -12,6 +12,7 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
 	"github.com/plinthsec/plinth/internal/engine/attack/bind"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/iam/account"
@@ -63,9 +64,13 @@ func relations(t *testing.T, files map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	audits, err := pipeline.Audits()
+	if err != nil {
+		t.Fatal(err)
+	}
 	sink := &told{}
 	run := &scan.Run{
-		Config: &plinth.Config{Jobs: 1}, Readers: append(all.Readers(), all.PipelineReaders()...), Outside: found, Engines: []scan.Engine{secret.New(secrets)},
+		Config: &plinth.Config{Jobs: 1}, Readers: append(all.Readers(), all.PipelineReaders()...), Outside: found, Engines: []scan.Engine{secret.New(secrets), pipeline.New(audits)},
 		Draw: func(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*graph.Map, error) {
 			e, err := account.New(s.Graph)
 			if err != nil {
