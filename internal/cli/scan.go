@@ -274,8 +274,8 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 	return rep, nil
 }
 
-// asked answers for every graph how somebody on the internet becomes an administrator or gets at classified data, and ranks the
-// findings by that.
+// asked answers for every graph how somebody on the internet, or who reads credentials in the target, becomes an administrator or gets
+// at classified data, and ranks the findings by that.
 func asked(rep *report.Report) {
 	if len(rep.Graphs) == 0 {
 		return
@@ -284,7 +284,11 @@ func asked(rep *report.Report) {
 	first := 1
 	for _, g := range rep.Graphs {
 		a := report.Answer{Graph: g, From: "internet", To: "admin or data", First: first}
-		a.Answer = g.Answer(graph.Question{From: g.Find("internet"), To: slices.Concat(g.Find("admin"), g.Find("data")), Limit: 1})
+		from := g.Find("internet")
+		if reader, ok := g.Node(plinth.AnyReader); ok {
+			a.From, from = "internet or reader", append(slices.Clone(from), reader)
+		}
+		a.Answer = g.Answer(graph.Question{From: from, To: slices.Concat(g.Find("admin"), g.Find("data")), Limit: 1})
 		first += len(a.Paths)
 		rank.Add(g.Map, &a.Answer, a.Name)
 		rep.Answers = append(rep.Answers, a)

@@ -58,7 +58,7 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 var starts = map[string]bool{
 	"AWS::IAM::User": true, "AWS::IAM::Role": true, "core/ServiceAccount": true, "iam.googleapis.com/ServiceAccount": true, "Microsoft.ManagedIdentity/userAssignedIdentities": true,
 	"terraform:azuread_service_principal": true, "terraform:azuread_user": true, "terraform:azuread_group": true, plinth.TypePrincipal: true, plinth.TypeGroup: true,
-	plinth.TypeInternet: true, plinth.TypeAnyPrincipal: true, plinth.TypeIdentityToken: true, plinth.TypeReader: true, plinth.TypeCredential: true,
+	plinth.TypeInternet: true, plinth.TypeAnyPrincipal: true, plinth.TypeIdentityToken: true, plinth.TypeReader: true,
 }
 
 // Principals returns the principals of a graph, ascending.
