@@ -326,7 +326,7 @@ func crcBase62(s []byte) bool {
 }
 
 // structures are what some kinds of secrets are when they are read.
-var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "kubernetes": isSecretData, "pem-base64": holdsKey}
+var structures = map[string]func([]byte) bool{"jwt": isJWT, "jwt-base64": holdsJWT, "basic": isBasic, "kubernetes": isSecretData, "pem-base64": holdsKey, "kubernetes-token": isAccountToken}
 
 // isJWT tells whether the first part is an object with an algorithm (RFC 7519, RFC 7515). It need not be right in all: damaged
 // samples stand for real ones.
@@ -367,6 +367,9 @@ func isSecretData(s []byte) bool {
 		return r
 	}, text))
 }
+
+// isAccountToken tells whether a token is that of a ServiceAccount.
+func isAccountToken(s []byte) bool { return isJWT(s) && ofKubernetes(nil, &match{value: s}) != nil }
 
 func holdsJWT(s []byte) bool {
 	text, ok := unbase64(s)

@@ -117,8 +117,10 @@ func (r *Rule) specific() int {
 		return 3
 	case r.form == formText:
 		return 4
-	case r.form == formToken:
+	case r.form == formToken && r.owner == nil:
 		return 5
+	case r.form == formToken: // it tells whose it is as well
+		return 6
 	}
 	return 1
 }
