@@ -12,8 +12,8 @@ import (
 
 const githubIssuer = "token.actions.githubusercontent.com"
 
-// pipelines tells which roles of AWS a pipeline gets by its token: those that a step asks for and whose trust policy lets tokens of
-// the service in. Whether the repository is the one that the policy names is not known from its files, so that is a condition.
+// pipelines tells which roles of AWS, and service accounts of Google, a pipeline gets by its token: those that a step asks for and whose
+// policy lets tokens of the service in. Whether the repository is the one that the policy names is not known from its files, so that is a condition.
 func (w *scene) pipelines() {
 	files := map[string]*plinth.Resource{}
 	for _, r := range w.Resources() {
@@ -78,22 +78,33 @@ func (c *caller) steps(steps plinth.Value, given map[string]plinth.Value, depth 
 		uses := textAt(s, "uses")
 		action, _, _ := strings.Cut(uses, "@")
 		with, _ := s.Get("with")
-		if asks, ok := with.Get("role-to-assume"); ok && action == "aws-actions/configure-aws-credentials" {
-			texts := map[string]string{}
-			for name, v := range given {
-				texts[name] = v.Str()
-			}
-			wanted := substitute(asks.Str(), texts)
-			if m := expression.FindStringSubmatch(asks.Str()); m != nil && given[m[1]].Origin() != nil {
-				asks = given[m[1]] // where the role is named
-			}
+		if asks, wanted, ok := named(with, "role-to-assume", given); ok && action == "aws-actions/configure-aws-credentials" {
 			c.assumed(c.workflow, asks, wanted, issuer{githubIssuer, []string{"sts.amazonaws.com"}, "workflow"})
+		}
+		if asks, wanted, ok := named(with, "service_account", given); ok && action == "google-github-actions/auth" {
+			c.actsAs(asks, wanted)
 		}
 		if callee := c.local(uses); callee != nil && callee.Type == "github/Action" && depth <= maxCalls {
 			inner, _ := callee.Props.At("runs", "steps")
 			c.steps(inner, handed(with, given), depth+1)
 		}
 	}
+}
+
+// named returns what an input names once the inputs of its file are put in, and where that is written.
+func named(with plinth.Value, input string, given map[string]plinth.Value) (asks plinth.Value, wanted string, ok bool) {
+	if asks, ok = with.Get(input); !ok {
+		return asks, "", false
+	}
+	texts := map[string]string{}
+	for name, v := range given {
+		texts[name] = v.Str()
+	}
+	wanted = substitute(asks.Str(), texts)
+	if m := expression.FindStringSubmatch(asks.Str()); m != nil && given[m[1]].Origin() != nil {
+		asks = given[m[1]]
+	}
+	return asks, wanted, true
 }
 
 // local returns the file of the repository that a uses names, nil where it names another repository.
