@@ -6,12 +6,10 @@
 package fix
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -19,6 +17,7 @@ import (
 
 const (
 	maxCandidates = 8  // of one finding: examples rarely differ in more than three arguments
+	maxJoined     = 3  // findings that one fix does away with together, each brought by the change before it
 	maxTurns      = 8  // fixes of the same bytes
 	maxLooks      = 60 // rounds of one turn
 )
@@ -41,6 +40,7 @@ type Candidate struct {
 	Named   string // the last argument or block that it changes, "" for none
 	Edits   []Edit
 	late    bool // a bad example says so, too
+	joined  int  // how many findings that it would have brought it does away with as well
 }
 
 // Outcome is what became of one finding. Refused says why there is no fix; it is "" where there is a proven one.
@@ -68,11 +68,13 @@ type Work struct {
 // trial is one finding on its way.
 type trial struct {
 	out        *Outcome
+	finding    *plinth.Finding // as this turn's state has it
 	candidates []Candidate
 	next       int
 	placed     bool // its candidate is among the changes
 	proven     bool
 	alone      bool // it is tried without others of its resource: together they brought something new
+	brought    bool // a candidate did away with the finding, but brought something new: the reason to tell
 }
 
 // Run fixes the chosen findings of before. It returns an outcome for each, in their order, and the changed files by path. Fixes that
@@ -107,15 +109,27 @@ func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) 
 		maps.Copy(done, files)
 		state = next
 	}
+	still := map[*Outcome]bool{}
+	for i := range state.Findings {
+		if o := at[state.Findings[i].Key]; o != nil {
+			still[o] = true
+		}
+	}
+	for i := range outs {
+		if o := &outs[i]; o.Refused == busy && !still[o] {
+			o.Refused, o.Fix.Summary = "", "gone with another fix of the same place"
+		}
+	}
 	return outs, done, nil
 }
 
 // turn fixes what it can of the wanted findings that state still has.
 func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome) (map[string][]byte, State, error) {
-	p := &proof{Work: w, old: map[string]bool{}, problems: len(state.Problems)}
+	p := &proof{Work: w, old: map[string]*plinth.Finding{}, problems: len(state.Problems)}
 	for i := range state.Findings {
 		f := &state.Findings[i]
-		p.old[f.Key] = true
+		p.old[f.Key] = f
+		p.order = append(p.order, f)
 		out := wanted[f.Key]
 		if out == nil || out.Refused != "" && out.Refused != busy || slices.ContainsFunc(p.trials, func(t *trial) bool { return t.out == out }) {
 			continue
@@ -130,7 +144,7 @@ func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome
 			}
 			continue
 		}
-		p.trials = append(p.trials, &trial{out: out, candidates: list[:min(len(list), maxCandidates)]})
+		p.trials = append(p.trials, &trial{out: out, finding: f, candidates: list[:min(len(list), maxCandidates)]})
 	}
 	for range maxLooks {
 		again, err := p.round(ctx)
@@ -141,13 +155,18 @@ func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome
 			break
 		}
 	}
-	return p.settle(ctx)
+	files, next, err := p.settle(ctx)
+	if err == nil && len(files) > 0 {
+		p.follow(next, wanted)
+	}
+	return files, next, err
 }
 
 // proof is the state of the rounds.
 type proof struct {
 	*Work
-	old      map[string]bool
+	old      map[string]*plinth.Finding
+	order    []*plinth.Finding // those of old
 	problems int
 	trials   []*trial
 }
@@ -180,7 +199,7 @@ func (p *proof) round(ctx context.Context) (bool, error) {
 // waits tells whether another of its resource is being tried alone.
 func (p *proof) waits(of *trial) bool {
 	return of.alone && slices.ContainsFunc(p.trials, func(t *trial) bool {
-		return t != of && t.placed && !t.proven && t.alone && label(t.out.Finding) == label(of.out.Finding)
+		return t != of && t.placed && !t.proven && t.alone && label(t.finding) == label(of.finding)
 	})
 }
 
@@ -191,27 +210,24 @@ func (p *proof) conflicts(of *trial, c Candidate) bool {
 			continue
 		}
 		for _, a := range t.out.Fix.Edits {
-			for _, b := range c.Edits {
-				if a.Path != b.Path || a == b {
-					continue
-				}
-				if a.From < b.To && b.From < a.To {
-					return true
-				}
-				if argument(a) != "" && argument(a) == argument(b) && a.From == a.To && a.From == b.From {
-					return true
-				}
+			if slices.ContainsFunc(c.Edits, a.conflicts) {
+				return true
 			}
 		}
 	}
 	return false
 }
 
-// argument is the name of what an insertion inserts.
+// argument is the name of what an insertion inserts: an argument, a block, a resource with its labels.
 func argument(e Edit) string {
 	fields := strings.Fields(e.Text)
-	if len(fields) == 0 {
+	switch {
+	case len(fields) == 0:
 		return ""
+	case fields[0] == "resource" && len(fields) > 2:
+		return fields[1] + fields[2]
+	case len(fields) > 4 && fields[1] == "{" && fields[2] == "name": // one of several options
+		return fields[0] + fields[4]
 	}
 	return fields[0]
 }
@@ -227,23 +243,31 @@ func (p *proof) look(ctx context.Context) (State, error) {
 // takeBack removes candidates whose finding is still there, and those that stand where something new is wrong. It tells whether what is
 // left has to be looked at again.
 func (p *proof) takeBack(s State) bool {
-	left := map[string]bool{}
+	left := keysOf(s)
+	moved := p.moved(left)
 	var fresh []*plinth.Finding
 	for i := range s.Findings {
 		f := &s.Findings[i]
-		left[f.Key] = true
-		if !p.old[f.Key] && f.Verdict == plinth.Fail && !(p.Lesser && p.lesser(f)) {
-			fresh = append(fresh, f)
+		if p.old[f.Key] != nil || f.Verdict != plinth.Fail || p.Lesser && p.lesser(f) {
+			continue
 		}
+		if moved[what(f)] > 0 {
+			moved[what(f)]--
+			continue
+		}
+		fresh = append(fresh, f)
 	}
 	again := false
 	drop := func(t *trial, why string) {
 		t.placed, t.proven, again = false, false, true
-		t.out.Refused, t.out.Fix = why, Candidate{}
+		t.out.Fix = Candidate{}
+		if !t.brought {
+			t.out.Refused = why
+		}
 	}
 	for _, t := range p.trials {
-		if t.placed && left[t.out.Finding.Key] {
-			drop(t, "no change that its rule suggests does away with it: "+t.out.Finding.Rule.Fix)
+		if t.placed && left[t.finding.Key] {
+			drop(t, "no change that its rule suggests does away with it: "+t.finding.Rule.Fix)
 		}
 	}
 	if again {
@@ -261,10 +285,56 @@ func (p *proof) takeBack(s State) bool {
 	return false
 }
 
+// what is what a finding says and of which resource, without the place within it.
+func what(f *plinth.Finding) string { return f.Rule.ID + "\x00" + f.At.Path + "\x00" + label(f) }
+
+func keysOf(s State) map[string]bool {
+	out := map[string]bool{}
+	for i := range s.Findings {
+		out[s.Findings[i].Key] = true
+	}
+	return out
+}
+
+// moved counts the findings that went although nothing that is placed is about them: the text that their keys hold was changed, and
+// they are there under other keys.
+func (p *proof) moved(left map[string]bool) map[string]int {
+	out := map[string]int{}
+	for key, f := range p.old {
+		if !left[key] {
+			out[what(f)]++
+		}
+	}
+	for _, t := range p.trials {
+		if t.placed && !left[t.finding.Key] {
+			out[what(t.finding)]--
+		}
+	}
+	return out
+}
+
+// follow lets the outcomes of findings that moved be found under their new keys.
+func (p *proof) follow(next State, wanted map[string]*Outcome) {
+	left := keysOf(next)
+	gone := map[string][]*Outcome{}
+	for i := range p.order {
+		f := p.order[i]
+		if out := wanted[f.Key]; out != nil && out.Refused != "" && !left[f.Key] {
+			gone[what(f)] = append(gone[what(f)], out)
+		}
+	}
+	for i := range next.Findings {
+		f := &next.Findings[i]
+		if list := gone[what(f)]; len(list) > 0 && p.old[f.Key] == nil && wanted[f.Key] == nil {
+			wanted[f.Key], gone[what(f)] = list[0], list[1:]
+		}
+	}
+}
+
 // lesser tells whether a placed candidate does away with a more severe finding of the same resource.
 func (p *proof) lesser(f *plinth.Finding) bool {
 	return slices.ContainsFunc(p.trials, func(t *trial) bool {
-		return t.placed && label(t.out.Finding) == label(f) && t.out.Finding.Rule.Severity > f.Rule.Severity
+		return t.placed && label(t.finding) == label(f) && t.finding.Rule.Severity > f.Rule.Severity
 	})
 }
 
@@ -284,12 +354,12 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 	near := []func(*trial) bool{
 		on(func(t *trial, f *plinth.Finding) bool { return t.out.Fix.Adds != "" && t.out.Fix.Adds == label(f) }),
 		on(func(t *trial, f *plinth.Finding) bool {
-			return label(f) == label(t.out.Finding) && slices.Contains(t.out.Finding.Also, f.Rule)
+			return label(f) == label(t.finding) && slices.Contains(t.finding.Also, f.Rule)
 		}),
-		on(func(t *trial, f *plinth.Finding) bool { return !t.proven && label(f) == label(t.out.Finding) }),
+		on(func(t *trial, f *plinth.Finding) bool { return !t.proven && label(f) == label(t.finding) }),
 		func(t *trial) bool {
-			return !t.proven && (on(func(t *trial, f *plinth.Finding) bool { return f.At.Path == t.out.Finding.At.Path })(t) ||
-				slices.ContainsFunc(problems, func(x plinth.Problem) bool { return x.At.Path == t.out.Finding.At.Path }))
+			return !t.proven && (on(func(t *trial, f *plinth.Finding) bool { return f.At.Path == t.finding.At.Path })(t) ||
+				slices.ContainsFunc(problems, func(x plinth.Problem) bool { return x.At.Path == t.finding.At.Path }))
 		},
 		func(t *trial) bool { return !t.proven },
 		func(*trial) bool { return true },
@@ -303,7 +373,11 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 		}
 		for _, t := range found {
 			aside := len(found) > 1 && !t.alone
+			if len(fresh) > 0 && !aside {
+				p.extend(t, fresh[0])
+			}
 			drop(t, why)
+			t.brought = true
 			if aside {
 				t.alone = true
 				t.next--
@@ -313,6 +387,72 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 			return
 		}
 	}
+}
+
+// extend puts candidates in line that do away with the finding of a trial, and with the one on the same resource that its present
+// candidate would bring.
+func (p *proof) extend(t *trial, fresh *plinth.Finding) {
+	if label(fresh) != label(t.finding) || t.out.Fix.joined == maxJoined {
+		return
+	}
+	as := *t.finding // the place in the files as they are
+	as.Rule, as.Also = fresh.Rule, nil
+	more, _ := p.Propose(&as, p.Read)
+	more, _ = harmless(more)
+	var list []Candidate
+	for _, c := range more {
+		if both, ok := t.out.Fix.with(c); ok && !slices.ContainsFunc(t.candidates, func(o Candidate) bool { return slices.Equal(o.Edits, both.Edits) }) {
+			list = append(list, both)
+		}
+	}
+	t.candidates = slices.Insert(t.candidates, t.next, list[:min(len(list), maxCandidates)]...)
+}
+
+// with makes one candidate of two; false where they change the same bytes, or the second adds nothing.
+func (c Candidate) with(d Candidate) (Candidate, bool) {
+	out := c
+	out.Edits = slices.Clone(c.Edits)
+	for _, e := range d.Edits {
+		if slices.Contains(out.Edits, e) {
+			continue
+		}
+		i := slices.IndexFunc(out.Edits, e.conflicts)
+		if i < 0 {
+			out.Edits = append(out.Edits, e)
+			continue
+		}
+		if out.Edits[i].Text = nested(out.Edits[i], e); out.Edits[i].Text == "" {
+			return Candidate{}, false
+		}
+	}
+	grown := len(out.Edits) > len(c.Edits) || !slices.Equal(out.Edits, c.Edits)
+	out.Summary, out.Note = joined(c.Summary, d.Summary), joined(c.Note, d.Note)
+	if out.Adds == "" {
+		out.Adds = d.Adds
+	}
+	out.late = c.late || d.late
+	out.joined = c.joined + 1
+	return out, grown
+}
+
+// nested puts what stands in the second of two inserted blocks of one name into the first; "" where they are no such blocks.
+func nested(a, b Edit) string {
+	head, body, ok := strings.Cut(b.Text, "{\n")
+	end := strings.LastIndex(a.Text, "}")
+	if a.From != a.To || a.From != b.From || b.To != b.From || !ok || end < 0 || !strings.HasPrefix(a.Text, head+"{\n") {
+		return ""
+	}
+	body = body[:max(0, strings.LastIndex(body, "}"))]
+	line := strings.LastIndexByte(a.Text[:end], '\n') + 1
+	return a.Text[:line] + body[:strings.LastIndexByte(body, '\n')+1] + a.Text[line:]
+}
+
+// conflicts tells whether two edits change the same bytes, or say the same argument in two ways.
+func (e Edit) conflicts(o Edit) bool {
+	if e.Path != o.Path || e == o {
+		return false
+	}
+	return e.From < o.To && o.From < e.To || argument(e) != "" && argument(e) == argument(o) && e.From == e.To && e.From == o.From
 }
 
 func label(f *plinth.Finding) string {
@@ -325,7 +465,7 @@ func label(f *plinth.Finding) string {
 // settle looks a last time: what is not gone then is not fixed.
 func (p *proof) settle(ctx context.Context) (map[string][]byte, State, error) {
 	for _, t := range p.trials {
-		if !t.placed && t.out.Refused == "" {
+		if !t.placed && t.next < len(t.candidates) {
 			t.out.Refused = busy
 		}
 	}
@@ -367,38 +507,4 @@ func (p *proof) files() (map[string][]byte, error) {
 		}
 	}
 	return out, nil
-}
-
-// Apply makes the edits, which refer to the bytes of src. Equal edits count once; insertions at one place follow in the order of their
-// text. Overlapping edits, and edits outside src, are an error. Every byte outside of the edits stays; line ends are those of the line before.
-func Apply(src []byte, edits []Edit) ([]byte, error) {
-	list := slices.Clone(edits)
-	sort.SliceStable(list, func(i, j int) bool {
-		a, b := list[i], list[j]
-		if a.From != b.From {
-			return a.From < b.From
-		}
-		if a.To != b.To {
-			return a.To < b.To
-		}
-		return a.Text < b.Text
-	})
-	list = slices.Compact(list)
-	crlf := bytes.Contains(src, []byte("\r\n"))
-	var out bytes.Buffer
-	at := 0
-	for _, e := range list {
-		if e.From < at || e.To < e.From || e.To > len(src) {
-			return nil, fmt.Errorf("edits of bytes %d to %d overlap or lie outside", e.From, e.To)
-		}
-		out.Write(src[at:e.From])
-		text := e.Text
-		if crlf {
-			text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
-		}
-		out.WriteString(text)
-		at = e.To
-	}
-	out.Write(src[at:])
-	return out.Bytes(), nil
 }

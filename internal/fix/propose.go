@@ -17,10 +17,16 @@ type Proposer struct {
 	Document  *Document
 }
 
+// docker begins the ids of the rules about Dockerfiles.
+const docker = "dockerfile-"
+
 // Propose returns the candidates of a finding, or why there are none.
 func (p *Proposer) Propose(f *plinth.Finding, read func(string) ([]byte, error)) ([]Candidate, string) {
 	if f.Rule.Engine == "pipeline" {
 		return p.Workflow.Propose(f, read)
+	}
+	if strings.HasPrefix(f.Rule.ID, docker) {
+		return Dockerfile{}.Propose(f, read)
 	}
 	if name := strings.ToLower(f.At.Path); strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".template") {
 		return p.Document.Propose(f, read)

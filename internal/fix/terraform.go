@@ -2,10 +2,13 @@ package fix
 
 import (
 	"fmt"
-	"path"
+	"maps"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/terraform/splice"
@@ -21,12 +24,15 @@ type Terraform struct {
 // setting is one difference between two blocks: an argument or a nested block that is to be there, or an argument that is not.
 type setting struct {
 	path   []string // nested blocks on the way
+	within string   // the argument whose map it is an entry of, "" for an argument or a block
 	name   string
 	text   string // of the expression, or of the whole block
 	block  bool
 	remove bool
 	plain  bool
 	on     bool // a bool
+	value  bool // a bool or a number
+	whole  bool // a map as a whole
 }
 
 // Propose returns the candidates of a finding, those with the fewest changes first.
@@ -34,6 +40,9 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 	decl := f.Decl
 	if decl == nil && f.Resource != nil {
 		decl = f.Resource.Decl
+	}
+	if strings.Contains(f.Rule.Fix, " unless ") {
+		return nil, "only the owner can decide: " + f.Rule.Fix
 	}
 	if decl == nil || !strings.HasSuffix(decl.At.Path, ".tf") {
 		return nil, "there is no fix for this kind of file"
@@ -59,7 +68,7 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 	for _, r := range append([]*plinth.Rule{f.Rule}, f.Also...) {
 		bad, fine := t.examples(r.ID)
 		good = good || len(fine) > 0
-		out = append(out, e.candidates(block, bad, fine)...)
+		out = append(out, e.candidates(block, r.Fix, bad, fine)...)
 	}
 	sort.SliceStable(out, func(i, j int) bool { return rank(out[i], f.Rule.Fix) < rank(out[j], f.Rule.Fix) })
 	out = slices.CompactFunc(out, func(a, b Candidate) bool { return slices.Equal(a.Edits, b.Edits) })
@@ -100,6 +109,9 @@ func (t *Terraform) examples(id string) (bad, good []*splice.File) {
 			if err != nil {
 				continue
 			}
+			for _, b := range f.Blocks {
+				standIn(b)
+			}
 			if ex.Bad {
 				bad = append(bad, f)
 			} else {
@@ -122,12 +134,18 @@ type editing struct {
 	why    string // why a change was not possible
 }
 
-// candidates compares the block with the good examples. What a bad example says as well is tried last.
-func (e *editing) candidates(block *splice.Block, bad, good []*splice.File) []Candidate {
+// candidates compares the block with the good examples of its type, or of a like one of the provider where there are none. What a bad
+// example says as well is tried last.
+func (e *editing) candidates(block *splice.Block, advice string, bad, good []*splice.File) []Candidate {
+	like := func(b *splice.Block) bool { return b.Labels[0] == block.Labels[0] }
+	if !slices.ContainsFunc(good, func(f *splice.File) bool { return len(resourcesOf(f, like)) > 0 }) {
+		provider, _, _ := strings.Cut(block.Labels[0], "_")
+		like = func(b *splice.Block) bool { return strings.HasPrefix(b.Labels[0], provider+"_") }
+	}
 	common := map[string]bool{}
 	var wrong []setting
 	for _, f := range bad {
-		for _, b := range ofType(f, block.Labels[0]) {
+		for _, b := range resourcesOf(f, like) {
 			for _, s := range settings(b, nil) {
 				common[s.key()] = true
 				wrong = append(wrong, s)
@@ -136,40 +154,80 @@ func (e *editing) candidates(block *splice.Block, bad, good []*splice.File) []Ca
 	}
 	var out []Candidate
 	for _, f := range good {
-		for _, b := range ofType(f, block.Labels[0]) {
+		for _, b := range resourcesOf(f, like) {
 			said := settings(b, nil)
-			out = append(out, e.from(said, common)...)
+			if otherEngine(b, block) {
+				said = slices.DeleteFunc(said, func(s setting) bool { return !s.value && !strings.Contains(s.text, placeholder) })
+			}
+			out = append(out, e.from(said, common, advice)...)
 			for _, s := range wrong {
-				if s.on && len(s.path) == 0 && !slices.ContainsFunc(said, func(o setting) bool { return o.name == s.name && slices.Equal(o.path, s.path) }) {
+				if s.plain && !s.block && len(s.path) == 0 && s.within == "" && !slices.ContainsFunc(said, func(o setting) bool { return o.address() == s.address() }) {
 					s.remove = true
 					out = e.add(out, []setting{s})
 				}
 			}
-			out = append(out, e.companions(f, b)...)
+			if b.Labels[0] == block.Labels[0] {
+				out = append(out, e.companions(f, b)...)
+				out = e.asSiblings(out, said)
+			}
 		}
 	}
 	return out
 }
 
-// from returns a candidate for each difference alone, and one for all together.
-func (e *editing) from(said []setting, common map[string]bool) []Candidate {
+// engines are arguments that decide which words the others may say: the names of logs, of parameters.
+var engines = []string{"engine", "database_version", "os_type", "family"}
+
+// otherEngine tells whether an example is about another engine than the block.
+func otherEngine(example, block *splice.Block) bool {
+	return slices.ContainsFunc(engines, func(name string) bool {
+		a, said := example.Attr(name)
+		b, there := block.Attr(name)
+		return said && there && b.Literal && kindOfEngine(a.Text) != kindOfEngine(b.Text)
+	})
+}
+
+// kindOfEngine is an engine without its version: POSTGRES_15 is POSTGRES.
+func kindOfEngine(text string) string {
+	return strings.TrimRightFunc(strings.ToLower(text), func(r rune) bool { return r < 'a' || r > 'z' })
+}
+
+// from returns a candidate for each difference alone, one for all together, and one for those of each nested block and those that the
+// advice names. A word of the provider that a bad example says as well is not what the rule is about.
+func (e *editing) from(said []setting, common map[string]bool, advice string) []Candidate {
 	var out []Candidate
-	var all []setting
+	var all, named []setting
+	nested := map[string][]setting{}
 	for _, s := range said {
-		switch {
-		case !s.plain:
-		case common[s.key()]:
-			n := len(out)
+		late := common[s.key()]
+		if !s.plain {
+			continue
+		}
+		if !s.block && strings.Contains(advice, s.name) {
+			named = append(named, s)
+		}
+		if !s.block && len(s.path) > 0 {
+			at := strings.Join(s.path, ".")
+			nested[at] = append(nested[at], s)
+		}
+		switch n := len(out); {
+		case !late:
+			out = e.add(out, []setting{s})
+			all = append(all, s)
+		case s.value:
 			if out = e.add(out, []setting{s}); len(out) > n {
 				out[n].late = true
 			}
-		default:
-			out = e.add(out, []setting{s})
-			all = append(all, s)
 		}
 	}
-	if len(all) > 1 {
-		out = e.add(out, all)
+	groups := [][]setting{all, named}
+	for _, at := range slices.Sorted(maps.Keys(nested)) {
+		groups = append(groups, nested[at])
+	}
+	for _, g := range groups {
+		if len(g) > 1 {
+			out = e.add(out, g)
+		}
 	}
 	return out
 }
@@ -177,9 +235,17 @@ func (e *editing) from(said []setting, common map[string]bool) []Candidate {
 func (e *editing) add(out []Candidate, list []setting) []Candidate {
 	var c Candidate
 	for _, s := range list {
+		key := ""
+		if s.text, key = e.ownKey(s.text); key != "" {
+			c.Adds = "aws_kms_key." + key
+		}
 		edits, note := e.edit(s)
 		if len(edits) == 0 {
 			continue
+		}
+		if c.Adds != "" {
+			edits = append(edits, e.newKey(key)...)
+			note = joined(note, keyNote(key))
 		}
 		c.Edits = append(c.Edits, edits...)
 		c.Summary = joined(c.Summary, s.summary())
@@ -199,10 +265,19 @@ func joined(a, b string) string {
 	return a + "; " + b
 }
 
-func (s setting) key() string { return strings.Join(s.path, ".") + "." + s.name + "=" + s.text }
+func (s setting) key() string { return s.address() + "=" + s.text }
+
+// address is the setting's name with those of the blocks and the map around it.
+func (s setting) address() string {
+	parts := slices.Clone(s.path)
+	if s.within != "" {
+		parts = append(parts, s.within)
+	}
+	return strings.Join(append(parts, s.name), ".")
+}
 
 func (s setting) summary() string {
-	name := strings.Join(append(slices.Clone(s.path), s.name), ".")
+	name := s.address()
 	switch {
 	case s.remove:
 		return "take out " + name
@@ -213,8 +288,12 @@ func (s setting) summary() string {
 }
 
 func ofType(f *splice.File, typ string) []*splice.Block {
+	return resourcesOf(f, func(b *splice.Block) bool { return b.Labels[0] == typ })
+}
+
+func resourcesOf(f *splice.File, is func(*splice.Block) bool) []*splice.Block {
 	return slices.DeleteFunc(slices.Clone(f.Blocks), func(b *splice.Block) bool {
-		return b.Kind != "resource" || len(b.Labels) < 2 || b.Labels[0] != typ
+		return b.Kind != "resource" || len(b.Labels) < 2 || !is(b)
 	})
 }
 
@@ -222,7 +301,12 @@ func ofType(f *splice.File, typ string) []*splice.Block {
 func settings(b *splice.Block, at []string) []setting {
 	var out []setting
 	for _, a := range b.Attrs {
-		out = append(out, setting{path: at, name: a.Name, text: a.Text, plain: a.Plain, on: a.Switch})
+		out = append(out, setting{path: at, name: a.Name, text: a.Text, plain: a.Plain, on: a.Switch, value: a.Switch || a.Number, whole: a.Map != nil})
+		if a.Map != nil && !splice.Personal(a.Name) {
+			for _, x := range a.Map.Entries {
+				out = append(out, setting{path: at, within: a.Name, name: x.Name, text: x.Text, plain: x.Plain, on: x.Switch, value: x.Switch || x.Number})
+			}
+		}
 	}
 	for _, c := range b.Blocks {
 		if c.Kind == "dynamic" || c.Kind == "lifecycle" || c.Kind == "provisioner" {
@@ -271,6 +355,15 @@ func (e *editing) edit(s setting) ([]Edit, string) {
 		}
 		b = inside[0]
 	}
+	if s.within != "" {
+		return e.entry(b, s)
+	}
+	if need := needs[s.name]; need != "" && !s.remove {
+		if _, ok := e.block.Attr(need); !ok {
+			e.why = s.name + " takes effect with " + need + " only, which only the owner knows"
+			return nil, ""
+		}
+	}
 	a, there := b.Attr(s.name)
 	switch {
 	case s.remove:
@@ -289,12 +382,40 @@ func (e *editing) edit(s setting) ([]Edit, string) {
 			return nil, ""
 		}
 		return e.insert(b, s.name+e.gap(b, s.name)+"= "+s.text+"\n"), note(s)
-	case a.Text == s.text:
+	case a.Text == s.text, s.whole: // the entries of a map that is there are settings of their own
 		return nil, ""
 	case len(a.Refs) > 0:
 		return e.origin(a, s)
 	}
 	return []Edit{{Path: e.path, From: a.From, To: a.End, Text: s.text}}, note(s)
+}
+
+// entry sets an entry of a map that is there.
+func (e *editing) entry(b *splice.Block, s setting) ([]Edit, string) {
+	a, there := b.Attr(s.within)
+	if !there || a.Map == nil {
+		return nil, ""
+	}
+	for _, x := range a.Map.Entries {
+		switch {
+		case x.Name != s.name:
+		case x.Text == s.text:
+			return nil, ""
+		case len(x.Refs) > 0:
+			return e.origin(x, s)
+		default:
+			return []Edit{{Path: e.path, From: x.From, To: x.End, Text: s.text}}, ""
+		}
+	}
+	name := s.name
+	if !hclsyntax.ValidIdentifier(name) {
+		name = strconv.Quote(name)
+	}
+	at := lineStart(e.src, a.Map.Close)
+	if len(a.Map.Entries) == 0 || at <= a.Map.Open {
+		return nil, ""
+	}
+	return []Edit{{Path: e.path, From: at, To: at, Text: indentOf(e.src, a.Map.Entries[0].Start) + name + " = " + s.text + "\n"}}, ""
 }
 
 // repeats tells whether a block is one more option, of a name that none of those there has.
@@ -321,18 +442,6 @@ func (e *editing) gap(b *splice.Block, name string) string {
 	return strings.Repeat(" ", max(1, sign-len(name)))
 }
 
-// replacing are words of arguments that cannot be changed in place: Terraform makes the resource anew.
-var replacing = []string{"encrypt", "kms", "private_cluster", "host_encryption", "purge_protection"}
-
-func note(s setting) string {
-	for _, w := range replacing {
-		if strings.Contains(s.name, w) {
-			return s.name + " may only be possible on a new resource: read the plan before applying"
-		}
-	}
-	return ""
-}
-
 // origin follows a reference to the one place that decides: the default of a variable, or a local, of the same folder.
 func (e *editing) origin(a splice.Attr, s setting) ([]Edit, string) {
 	ref := a.Refs[0]
@@ -345,15 +454,8 @@ func (e *editing) origin(a splice.Attr, s setting) ([]Edit, string) {
 		e.why = s.name + " is decided by the calls of this module: " + ref
 		return nil, ""
 	}
-	for _, p := range e.Files {
-		if path.Dir(p) != path.Dir(e.path) || !strings.HasSuffix(p, ".tf") {
-			continue
-		}
-		f := e.file(p)
-		if f == nil {
-			continue
-		}
-		for _, b := range f.Blocks {
+	for _, p := range e.inFolder() {
+		for _, b := range e.file(p).Blocks {
 			want := name
 			if kind == "var" {
 				if b.Kind != "variable" || len(b.Labels) != 1 || b.Labels[0] != name {
@@ -406,47 +508,6 @@ func (e *editing) insert(b *splice.Block, text string) []Edit {
 		content = inner + content + "\n"
 	}
 	return []Edit{{Path: e.path, From: b.Open, To: b.Close, Text: "\n" + content + out.String() + outer}}
-}
-
-// companions are the resources that a good example hangs on the main one, named after it.
-func (e *editing) companions(f *splice.File, main *splice.Block) []Candidate {
-	if _, ok := e.block.Attr("count"); ok {
-		return nil
-	}
-	if _, ok := e.block.Attr("for_each"); ok {
-		return nil
-	}
-	from, to := main.Labels[0]+"."+main.Labels[1], e.block.Labels[0]+"."+e.block.Labels[1]
-	var out []Candidate
-	for _, b := range f.Blocks {
-		if b == main || b.Kind != "resource" || len(b.Labels) < 2 || b.Labels[0] == main.Labels[0] || !hangsOn(b, from) {
-			continue
-		}
-		own := *b
-		own.Labels = []string{b.Labels[0], e.block.Labels[1]}
-		text := strings.ReplaceAll(render(&own, ""), from+".", to+".")
-		out = append(out, Candidate{
-			Adds:    b.Labels[0] + "." + e.block.Labels[1],
-			Summary: "add " + b.Labels[0] + "." + e.block.Labels[1],
-			Edits:   []Edit{{Path: e.path, From: e.block.End, To: e.block.End, Text: "\n\n" + strings.TrimSuffix(text, "\n")}},
-		})
-	}
-	return out
-}
-
-// hangsOn tells whether a block refers to the main resource and otherwise says only what is plain.
-func hangsOn(b *splice.Block, main string) bool {
-	found := false
-	for _, a := range b.Attrs {
-		switch {
-		case a.Plain:
-		case len(a.Refs) == 1 && a.Refs[0] == main && strings.HasPrefix(a.Text, main+"."):
-			found = true
-		default:
-			return false
-		}
-	}
-	return found && !slices.ContainsFunc(b.Blocks, func(c *splice.Block) bool { return c.Kind == "dynamic" || !c.Plain() })
 }
 
 func lineStart(src []byte, at int) int {

@@ -5,6 +5,7 @@ package splice
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -39,8 +40,17 @@ type Attr struct {
 	Text             string   // of the expression
 	Literal          bool     // no reference, no call
 	Plain            bool     // a literal that says nothing of its owner: a bool, a number, a word of the provider's, or a list of such
+	Map              *Map     // of a literal map; nil for anything else
 	Switch           bool     // a literal bool
+	Number           bool     // a literal number
+	Impersonal       bool     // literals as in Plain or in a policy, references and jsonencode
 	Refs             []string // var.x, aws_s3_bucket.b: the first two parts of what it refers to
+}
+
+// Map is the literal map of an argument: its entries with names that stand there, and the place of its closing brace.
+type Map struct {
+	Open, Close int
+	Entries     []Attr
 }
 
 // Parse parses a file in HCL. The error names the place.
@@ -78,9 +88,15 @@ func read(body *hclsyntax.Body, src []byte, depth int) (attrs []Attr, blocks []*
 	return attrs, blocks
 }
 
-// option makes the name of an option plain: in a block of a name and a value, both words of the provider, the name says which.
+// option makes the name of an option plain: in a block of a name and a value, both words of the provider, the name says which; and the id
+// of a rule within a resource, which is there for whoever reads it.
 func (b *Block) option() {
-	if _, ok := b.Attr("value"); !ok || b.Kind == "tag" {
+	if id, ok := b.Attr("id"); ok && b.Kind == "rule" && option.MatchString(id.Text) {
+		for i := range b.Attrs {
+			b.Attrs[i].Plain = b.Attrs[i].Plain || b.Attrs[i].Name == "id"
+		}
+	}
+	if v, ok := b.Attr("value"); !ok || !v.Plain || b.Kind == "tag" {
 		return
 	}
 	for i := range b.Attrs {
@@ -103,10 +119,72 @@ func sortAttrs(list []Attr) {
 }
 
 func attr(a *hclsyntax.Attribute, src []byte) Attr {
-	r := a.Expr.Range()
+	out := expression(a.Name, a.NameRange.Start.Byte, a.Expr, src)
+	if obj, ok := a.Expr.(*hclsyntax.ObjectConsExpr); ok {
+		out.Map = mapping(obj, src)
+		out.Plain = out.Literal && len(out.Map.Entries) == len(obj.Items) && !Personal(a.Name) &&
+			!slices.ContainsFunc(out.Map.Entries, func(e Attr) bool { return !e.Plain })
+	}
+	out.Impersonal = impersonal(a.Expr, src, 0)
+	return out
+}
+
+// impersonal tells whether an expression consists of references, of jsonencode and of literals that name nobody.
+func impersonal(x hclsyntax.Expression, src []byte, depth int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	all := func(list ...hclsyntax.Expression) bool {
+		return !slices.ContainsFunc(list, func(p hclsyntax.Expression) bool { return !impersonal(p, src, depth+1) })
+	}
+	switch x := x.(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		return true
+	case *hclsyntax.TemplateExpr:
+		return all(x.Parts...)
+	case *hclsyntax.TemplateWrapExpr:
+		return all(x.Wrapped)
+	case *hclsyntax.TupleConsExpr:
+		return all(x.Exprs...)
+	case *hclsyntax.ObjectConsExpr:
+		for _, item := range x.Items {
+			if !all(item.ValueExpr) {
+				return false
+			}
+		}
+		return true
+	case *hclsyntax.FunctionCallExpr:
+		return x.Name == "jsonencode" && all(x.Args...)
+	case *hclsyntax.LiteralValueExpr:
+		return x.Val.Type() != cty.String || general.MatchString(x.Val.AsString()) && !account.MatchString(x.Val.AsString())
+	}
+	return false
+}
+
+// general is what a policy says of anybody: s3:*, 2012-10-17, aws:SecureTransport, /*; account is what names somebody.
+var (
+	general = regexp.MustCompile(`^[A-Za-z0-9:*/_.-]*$`)
+	account = regexp.MustCompile(`^arn:|[0-9]{12}`)
+)
+
+// mapping reads the entries of a map whose names are literal.
+func mapping(obj *hclsyntax.ObjectConsExpr, src []byte) *Map {
+	m := &Map{Open: obj.OpenRange.End.Byte, Close: obj.SrcRange.End.Byte - 1}
+	for _, item := range obj.Items {
+		k, diags := item.KeyExpr.Value(nil)
+		if diags.HasErrors() || k.Type() != cty.String || k.IsNull() || !k.IsKnown() {
+			continue
+		}
+		m.Entries = append(m.Entries, expression(k.AsString(), item.KeyExpr.Range().Start.Byte, item.ValueExpr, src))
+	}
+	return m
+}
+
+func expression(name string, start int, x hclsyntax.Expression, src []byte) Attr {
+	r := x.Range()
 	from, end := r.Start.Byte, r.End.Byte
-	out := Attr{Name: a.Name, Start: a.NameRange.Start.Byte, From: from, End: end, Text: strings.TrimSpace(string(src[from:end])), Literal: true}
-	for _, t := range a.Expr.Variables() {
+	out := Attr{Name: name, Start: start, From: from, End: end, Text: strings.TrimSpace(string(src[from:end])), Literal: true}
+	for _, t := range x.Variables() {
 		out.Literal = false
 		ref := t.RootName()
 		if len(t) > 1 {
@@ -116,21 +194,24 @@ func attr(a *hclsyntax.Attribute, src []byte) Attr {
 		}
 		out.Refs = append(out.Refs, ref)
 	}
-	v, diags := a.Expr.Value(nil)
+	v, diags := x.Value(nil)
 	if diags.HasErrors() {
 		out.Literal = false
 	}
 	out.Switch = out.Literal && v.Type() == cty.Bool
-	out.Plain = out.Switch || out.Literal && plain(v) && !personal.MatchString(a.Name)
+	out.Number = out.Literal && v.Type() == cty.Number
+	out.Plain = out.Switch || out.Literal && plain(v) && (!Personal(name) || name == "acl" && out.Text == `"private"`)
 	return out
 }
 
 // personal are arguments whose value only the owner knows, whatever it looks like.
-var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|group|cpu|memory|storage)$`)
+var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|group|cpu|memory|storage|concurrency|executions)$`)
 
-// Personal tells whether only the owner knows the value of an argument or property, from its name in snake or camel case.
+// Personal tells whether only the owner knows the value of an argument or property, from its name in snake or camel case. The version of
+// TLS, and whether to upgrade by itself, are nobody's own.
 func Personal(name string) bool {
-	return personal.MatchString(strings.ToLower(hump.ReplaceAllString(name, "${1}_${2}")))
+	name = strings.ToLower(hump.ReplaceAllString(name, "${1}_${2}"))
+	return personal.MatchString(name) && !strings.Contains(name, "tls") && !strings.HasPrefix(name, "auto_")
 }
 
 var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
@@ -165,7 +246,7 @@ func plain(v cty.Value) bool {
 	return false
 }
 
-var numeric = regexp.MustCompile(`^[0-9]{1,6}$`)
+var numeric = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,2})?$`)
 
 // Attr returns the argument of that name.
 func (b *Block) Attr(name string) (Attr, bool) {
