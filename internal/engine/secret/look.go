@@ -247,10 +247,14 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 // parting is what lies between a name and a value that is given to it. In a path or a domain there is none of it.
 var parting = ofBytes("=:>(,\"'` \t\n")
 
-// clings tells whether the text at p goes on what stands before it: a longer value, the hash of an action or a package.
+// clings tells whether the text at p goes on what stands before it, or is named as a digest: a longer value, the hash of an action or a
+// package.
 func (r *Rule) clings(data []byte, p int) bool {
 	c := data[p-1]
 	if c == '@' || c == '#' || r.edge[c] && c != '=' && c != ':' {
+		return true
+	}
+	if slices.Contains(digests, nameBefore(data, p)) {
 		return true
 	}
 	for _, digest := range [...]string{"sha256:", "sha1:", "sha512:", "md5:", "h1:", "sha256-", "sha512-", "sha384-", "commit/", "tree/", "blob/", "rev: ", "ref: ", "sha: ", "commit: "} {
@@ -259,6 +263,27 @@ func (r *Rule) clings(data []byte, p int) bool {
 		}
 	}
 	return false
+}
+
+// digests are names of what is computed from something.
+var digests = []string{"checksum", "hash", "digest", "sha", "sha1", "sha256", "sha384", "sha512", "md5", "integrity", "etag", "crc"}
+
+// nameBefore is the last word of the name that a value is given to: "sha512": VALUE, in lower case; "" where there is none.
+func nameBefore(data []byte, p int) string {
+	limit := max(0, p-nextTo)
+	assigned := false
+	for p > limit && (data[p-1] == '"' || data[p-1] == '\'' || data[p-1] == ' ' || data[p-1] == ':' || data[p-1] == '=') {
+		p--
+		assigned = assigned || data[p] == ':' || data[p] == '='
+	}
+	end := p
+	for p > limit && (letter(data[p-1]) || data[p-1] >= '0' && data[p-1] <= '9') {
+		p--
+	}
+	if !assigned {
+		return ""
+	}
+	return string(bytes.ToLower(data[p:end]))
 }
 
 // lies tells whether one of the words of with: lies between the name and the value.

@@ -56,6 +56,8 @@ func TestLooks(t *testing.T) {
 		{"a.sh", `curl -H "x-api-key: CREATED_API_KEY" https://a.example.net`, "info"},
 		{"a.md", "the Key ID: 7c31abcd-12ab-34cd-56ef-0934567890ab is that of the key", ""},
 		{"a.md", "API with a Token Authorizer (uksb-1tthgi812)", ""},
+		{"a.json", `"sauce": [{"checksum": "7375414c-d864-7182-6bc1-9cac0c15ff5c"}]`, ""},
+		{"a.json", `"sauce_key": "7375414c-d864-7182-6bc1-9cac0c15ff5c"`, "medium"},
 		{"a.go", "token: TokenIssuer1WithNestedClaims1,", ""},
 		{"a.json", `"result_key": "PublicIpv4Pools"`, ""},
 		{"a.json", `"api_key": "` + key + `"`, "high"},
