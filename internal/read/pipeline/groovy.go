@@ -39,9 +39,7 @@ func (g *groovy) document() plinth.Value {
 	for g.now().kind != endToken {
 		out = append(out, g.statements("")...)
 		if g.is("}") {
-			if g.lost < 0 {
-				g.lost = g.now().from
-			}
+			g.loses(g.now().from)
 			g.step()
 		}
 	}
@@ -51,6 +49,13 @@ func (g *groovy) document() plinth.Value {
 func (g *groovy) now() token { return g.list[g.pos] }
 
 func (g *groovy) step() { g.pos = min(g.pos+1, len(g.list)-1) }
+
+// loses notes the first byte that is not understood.
+func (g *groovy) loses(at int) {
+	if g.lost < 0 {
+		g.lost = at
+	}
+}
 
 // next is the token behind the current one.
 func (g *groovy) next() token { return g.list[min(g.pos+1, len(g.list)-1)] }
@@ -153,6 +158,7 @@ func (g *groovy) call(name string, from int, path string, bare bool) plinth.Valu
 	called := g.is("(")
 	switch {
 	case g.depth > maxBlocks:
+		g.loses(from)
 		g.step()
 		return g.made(plinth.MapOf(fields), from, path)
 	case called:
@@ -226,6 +232,7 @@ func (g *groovy) block(path string) []plinth.Value {
 	g.depth++
 	defer func() { g.depth-- }()
 	if g.depth > maxBlocks {
+		g.loses(open)
 		return nil
 	}
 	for i := g.pos; i < len(g.list) && i < g.pos+12; i++ {
@@ -237,8 +244,8 @@ func (g *groovy) block(path string) []plinth.Value {
 		}
 	}
 	out := g.statements(path)
-	if !g.take("}") && g.lost < 0 {
-		g.lost = open
+	if !g.take("}") {
+		g.loses(open)
 	}
 	return out
 }

@@ -30,7 +30,11 @@ const (
 // tokens splits Groovy. Lost is the first byte of what has no end, -1 where there is none.
 func tokens(text string) (out []token, lost int) {
 	lost = -1
-	for at := 0; at < len(text) && len(out) < maxTokens; {
+	for at := 0; at < len(text); {
+		if len(out) >= maxTokens {
+			lost = at
+			break
+		}
 		c, from := text[at], at
 		rest := text[at:]
 		switch {
