@@ -26,6 +26,7 @@ const (
 	idBytes    = 20        // of a SHA-1: repositories with other hashes are left to git
 	indexHead  = 8 + 256*4 // bytes of an index before the ids
 	packTail   = 20        // bytes behind the last object: a checksum
+	sparse     = 8         // objects of a pack for each wanted one from which git is asked: it looks at those alone, and here all heads are read
 	kindOffset = 6         // difference to an object that lies before
 	kindRef    = 7         // difference to an object that is named
 )
@@ -89,7 +90,7 @@ type packing struct {
 // pack reads one pack. What does not fit the form is left.
 func (w *packing) pack(ctx context.Context, jobs int, index string) {
 	info, err := os.Stat(index)
-	if err != nil || info.Size() > maxIndex {
+	if err != nil || info.Size() > maxIndex || info.Size()/(idBytes+8) > int64(len(w.list))*sparse {
 		return
 	}
 	idx, err := os.ReadFile(index)
