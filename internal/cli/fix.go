@@ -15,6 +15,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/collect/scm"
 	"github.com/plinthsec/plinth/internal/fix"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
@@ -29,6 +30,7 @@ type fixFlags struct {
 	lesser bool
 	format string
 	pins   string
+	online bool
 }
 
 func fixCommand(s Streams) *cobra.Command {
@@ -50,6 +52,7 @@ Exit code: 0 all chosen findings are fixed; 1 some are refused; 2 usage; 3 when 
 	fl.BoolVar(&f.apply, "apply", false, "write the changes")
 	fl.BoolVar(&f.lesser, "lesser", false, "also take a change that leaves a less severe finding on the same resource: encrypted, but not with a key of one's own")
 	fl.StringVar(&f.pins, "pins", "", "file that says what the tags of actions stand for, a line each: actions/checkout@v4 HASH")
+	fl.BoolVar(&f.online, "online", false, "ask GitHub which commits the tags of actions stand for (GITHUB_TOKEN, GITHUB_API_URL)")
 	fl.StringVarP(&f.format, "output", "o", "diff", "diff or json")
 	fl.StringVarP(&f.config, "config", "c", "", "configuration file instead of the target's plinth.yaml")
 	fl.StringArrayVar(&f.sets, "set", nil, "KEY=VALUE: any key of plinth.yaml")
@@ -95,6 +98,9 @@ func runFix(cmd *cobra.Command, s Streams, f *fixFlags, args []string) error {
 		if err != nil {
 			return fault{err}
 		}
+		if f.online && c.Offline {
+			return faultf("--online asks GitHub over the network, and --offline forbids that")
+		}
 		r := &fixRun{fixFlags: f, tree: t, conf: c, down: d, set: set}
 		return r.run(cmd.Context(), s, p, names, pins)
 	})
@@ -119,7 +125,7 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 			tf.Files = append(tf.Files, f.Path)
 		}
 	}
-	proposer := &fix.Proposer{Terraform: tf, Workflow: &fix.Workflow{Pins: pins}, Document: &fix.Document{Examples: r.examples}}
+	proposer := &fix.Proposer{Terraform: tf, Workflow: r.workflow(ctx, s, pins), Document: &fix.Document{Examples: r.examples}}
 	w := &fix.Work{Lesser: r.lesser, Read: r.tree.Read, Look: r.look, Propose: r.inside(proposer.Propose)}
 	outs, files, err := w.Run(ctx, before, chosen)
 	if err != nil {
@@ -143,6 +149,16 @@ func (r *fixRun) run(ctx context.Context, s Streams, p *progress, names []string
 		return err
 	}
 	return fixExit(before, outs, r.conf)
+}
+
+// workflow is what fixes workflows; it asks GitHub only where that is wanted.
+func (r *fixRun) workflow(ctx context.Context, s Streams, pins map[string]string) *fix.Workflow {
+	w := &fix.Workflow{Pins: pins}
+	if r.online {
+		commits := &scm.Commits{Collector: asker(s, r.conf)}
+		w.Ask = func(repository, ref string) (string, error) { return commits.Of(ctx, repository, ref) }
+	}
+	return w
 }
 
 // inside leaves out what would change a file outside of the target: a neighbour of the one file that was named.

@@ -55,16 +55,20 @@ func collect(ctx context.Context, s Streams, t *tree.Tree, c *plinth.Config) (*t
 	if c.Offline {
 		return nil, faultf("%s is asked for over the network, and --offline forbids that", t.Name)
 	}
-	client := s.HTTP
-	if client == nil {
-		client = module.NewClient()
-	}
-	asker := scm.Collector{HTTP: client, Env: func(key string) string { return lookup(s.Env, key) }, Jobs: c.Jobs}
-	answers, err := asker.Collect(ctx, platform, name)
+	answers, err := asker(s, c).Collect(ctx, platform, name)
 	if err != nil {
 		return nil, err
 	}
 	return tree.Given(t.Name, platform, answers.Files, answers.Problems), nil
+}
+
+// asker asks the APIs of GitHub and GitLab.
+func asker(s Streams, c *plinth.Config) *scm.Collector {
+	client := s.HTTP
+	if client == nil {
+		client = module.NewClient()
+	}
+	return &scm.Collector{HTTP: client, Env: func(key string) string { return lookup(s.Env, key) }, Jobs: c.Jobs}
 }
 
 // baselines are what the files of --baseline hold: reports of plinth and of gitleaks.

@@ -223,12 +223,9 @@ func pin(p *place) (Candidate, string) {
 		return Candidate{}, "it names no version"
 	}
 	action, ref := p.text()[m[2]:m[3]], p.text()[m[4]:m[5]]
-	sum, ok := p.pins[action+"@"+ref]
-	if parts := strings.Split(action, "/"); !ok && len(parts) > 2 {
-		sum, ok = p.pins[parts[0]+"/"+parts[1]+"@"+ref]
-	}
-	if !ok {
-		return Candidate{}, fmt.Sprintf("name the hash of %s@%s in a file for --pins", action, ref)
+	sum, why := p.pins.hash(action, ref)
+	if why != "" {
+		return Candidate{}, why
 	}
 	edits := []Edit{p.within(p.line, m[4], m[5], sum)}
 	if rest := strings.TrimSpace(p.text()[m[1]:]); rest == "" {
@@ -236,6 +233,29 @@ func pin(p *place) (Candidate, string) {
 		edits = append(edits, p.within(p.line, end, end, " # "+ref))
 	}
 	return one("pin "+action+" to the hash of "+ref, "", edits...)
+}
+
+// hash is the commit that an action's tag stands for, or why it is not known.
+func (w *Workflow) hash(action, ref string) (sum, why string) {
+	if sum, ok := w.Pins[action+"@"+ref]; ok {
+		return sum, ""
+	}
+	parts := strings.SplitN(action, "/", 3)
+	if len(parts) < 2 {
+		return "", "it is no action of a repository"
+	}
+	repository := parts[0] + "/" + parts[1]
+	if sum, ok := w.Pins[repository+"@"+ref]; ok {
+		return sum, ""
+	}
+	if w.Ask == nil {
+		return "", fmt.Sprintf("name the hash of %s@%s in a file for --pins, or ask GitHub with --online", action, ref)
+	}
+	sum, err := w.Ask(repository, ref)
+	if err != nil {
+		return "", err.Error()
+	}
+	return sum, ""
 }
 
 // condition takes the line end off a condition: a text that is not empty is true.

@@ -8,9 +8,11 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
-// Workflow proposes fixes of GitHub Actions workflows and of Dependabot's configuration, in block style. Pins are the hashes that tags
-// stand for, by OWNER/NAME@TAG.
-type Workflow struct{ Pins map[string]string }
+// Workflow proposes fixes of GitHub Actions workflows and of Dependabot's configuration, in block style.
+type Workflow struct {
+	Pins map[string]string                                     // the hashes that tags stand for, by OWNER/NAME@TAG
+	Ask  func(repository, ref string) (hash string, err error) // for the others; nil: nobody is asked
+}
 
 // Propose returns the candidates of a finding, or why there are none.
 func (w *Workflow) Propose(f *plinth.Finding, read func(string) ([]byte, error)) ([]Candidate, string) {
@@ -31,7 +33,7 @@ func (w *Workflow) Propose(f *plinth.Finding, read func(string) ([]byte, error))
 	if line < 0 || line >= len(p.lines) {
 		return nil, "the finding has no line in this file"
 	}
-	c, why := make(&place{page: p, line: line, f: f, pins: w.Pins})
+	c, why := make(&place{page: p, line: line, f: f, pins: w})
 	if why != "" {
 		return nil, why
 	}
@@ -164,7 +166,7 @@ type place struct {
 	*page
 	line int
 	f    *plinth.Finding
-	pins map[string]string
+	pins *Workflow
 }
 
 func (p *place) text() string { return p.lines[p.line] }

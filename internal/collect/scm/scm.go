@@ -61,11 +61,32 @@ type Answers struct {
 // Collect asks for everything below a name. The error is that nothing could be asked, or that of ctx.
 func (c *Collector) Collect(ctx context.Context, platform, name string) (*Answers, error) {
 	k := &collection{platform: platform, out: &Answers{Files: map[string][]byte{}}, jobs: max(1, min(c.Jobs, maxJobs))}
+	var err error
+	var anonymous bool
+	if k.client, anonymous, err = c.client(platform, "application/vnd.github+json"); err != nil {
+		return nil, err
+	}
+	if platform == GitHub {
+		err = k.github(ctx, name)
+	} else {
+		err = k.gitlab(ctx, name)
+	}
+	if err != nil {
+		if anonymous {
+			return nil, fmt.Errorf("ask %s for %s without a token: %w", platform, name, err)
+		}
+		return nil, fmt.Errorf("ask %s for %s: %w", platform, name, err)
+	}
+	return k.out, nil
+}
+
+// client makes the client of a platform from the environment, and tells whether it has no token. Accept is the form of GitHub's answers.
+func (c *Collector) client(platform, accept string) (*client, bool, error) {
 	header := http.Header{"User-Agent": {"plinth"}}
 	token, base := "", ""
 	if platform == GitHub {
 		token, base = first(c.Env, "GITHUB_TOKEN", "GH_TOKEN"), first(c.Env, "GITHUB_API_URL")
-		header.Set("Accept", "application/vnd.github+json")
+		header.Set("Accept", accept)
 		header.Set("X-GitHub-Api-Version", "2022-11-28")
 		if base == "" {
 			base = "https://api.github.com"
@@ -83,27 +104,16 @@ func (c *Collector) Collect(ctx context.Context, platform, name string) (*Answer
 		}
 	}
 	if strings.ContainsAny(token, "\r\n") {
-		return nil, fmt.Errorf("the token for %s has a line feed in it", platform)
+		return nil, false, fmt.Errorf("the token for %s has a line feed in it", platform)
 	}
-	var err error
-	if k.client, err = newClient(c.HTTP, base, header); err != nil {
-		return nil, fmt.Errorf("ask %s: %w", platform, err)
+	k, err := newClient(c.HTTP, base, header)
+	if err != nil {
+		return nil, false, fmt.Errorf("ask %s: %w", platform, err)
 	}
 	if c.sleep != nil {
-		k.client.sleep, k.client.now = c.sleep, c.now
+		k.sleep, k.now = c.sleep, c.now
 	}
-	if platform == GitHub {
-		err = k.github(ctx, name)
-	} else {
-		err = k.gitlab(ctx, name)
-	}
-	if err != nil {
-		if token == "" {
-			return nil, fmt.Errorf("ask %s for %s without a token: %w", platform, name, err)
-		}
-		return nil, fmt.Errorf("ask %s for %s: %w", platform, name, err)
-	}
-	return k.out, nil
+	return k, token == "", nil
 }
 
 const maxJobs = 4 // both services ask for few requests at the same time
