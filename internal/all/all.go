@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/engine/ai"
 	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/engine/iam"
 	"github.com/plinthsec/plinth/internal/engine/misconfig"
@@ -42,6 +43,9 @@ func Engines(set *rule.Set, audits []*plinth.Rule, secrets *secret.Set, c *plint
 	of := func(engine string) []*plinth.Rule {
 		return slices.DeleteFunc(slices.Clone(audits), func(r *plinth.Rule) bool { return r.Engine != engine })
 	}
+	if list := of(ai.Name); len(list) > 0 {
+		out = append(out, ai.New(list))
+	}
 	if list := of(iam.Name); len(list) > 0 {
 		out = append(out, iam.New(list))
 	}
@@ -66,7 +70,7 @@ func Engines(set *rule.Set, audits []*plinth.Rule, secrets *secret.Set, c *plint
 
 // EngineNames lists the names that --only and --skip take beside rule ids.
 func EngineNames() []string {
-	return []string{attack.Name, iam.Name, misconfig.Name, network.Name, pipeline.Name, "rego", secret.Name}
+	return []string{ai.Name, attack.Name, iam.Name, misconfig.Name, network.Name, pipeline.Name, "rego", secret.Name}
 }
 
 // Draws tells whether the names ask for the security graph, which attack.Draw draws.
@@ -77,7 +81,7 @@ func Draws(only, skip []string) bool {
 // Audits returns what the engines look for that no rule file says, by engine and id.
 func Audits() ([]*plinth.Rule, error) {
 	var out []*plinth.Rule
-	for _, read := range []func() ([]*plinth.Rule, error){iam.Audits, network.Audits, pipeline.Audits} {
+	for _, read := range []func() ([]*plinth.Rule, error){ai.Audits, iam.Audits, network.Audits, pipeline.Audits} {
 		list, err := read()
 		if err != nil {
 			return nil, err

@@ -24,6 +24,7 @@ resource "aws_sqs_queue_policy" "q" {
 		"policy.yaml":             "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p, namespace: n}\nspec: {selector: {matchLabels: {a: b}}, mtls: {mode: STRICT}}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: x, namespace: n, labels: {a: c}}\nspec: {containers: [{name: c, image: i}]}\n",
 		"policies/p.rego":         "package plinth\n\ndeny contains \"a queue\" if input.type == \"AWS::SQS::QueuePolicy\"\n\ndeny contains input.type if startswith(input.type, \"AWS::\")\n",
 		".github/workflows/w.yml": "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: some/action@main\n",
+		"app.py":                  "import torch\nm = torch.load('m.pt', weights_only=False)\n",
 		"key.txt":                 "aws_access_key_id = AKIA" + "QYLPMN5HFIQR7XYA\naws_secret_access_key = kT9vW2xQ8rLpZs4NcYhB7mDfGjE1uAoI6tXe3RwV\n",
 	} {
 		path := filepath.Join(dir, filepath.FromSlash(name))

@@ -46,6 +46,10 @@ type HistoryEngine interface {
 	Origin(id string, o tree.Origin)
 }
 
+// Inventory is a FileEngine that finds in texts what there is, beside what is wrong: resources that no reader gives. It is asked once,
+// after the files.
+type Inventory interface{ Resources() []*plinth.Resource }
+
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
 
@@ -103,6 +107,11 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	if h := t.History(); h != nil {
 		if err := r.history(ctx, h, c, res); err != nil {
 			return nil, err
+		}
+	}
+	for _, e := range r.Engines {
+		if i, ok := e.(Inventory); ok {
+			c.resources = append(c.resources, i.Resources()...)
 		}
 	}
 	sortResources(c.resources)

@@ -1,0 +1,245 @@
+package ai
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/plinthsec/plinth"
+)
+
+// wordsOf are what a program of a language must hold one of to be read at all. The list is short, since it is asked for every file.
+var wordsOf = map[language][][]byte{
+	python: split("pickle joblib torch keras numpy np. transformers from_pretrained trust_remote_code langchain llama openai anthropic genai vertexai bedrock ollama litellm mistral cohere crewai autogen smolagents allow_dangerous allow_code agent vllm diffusers dill mcp"),
+	script: split("openai anthropic genai generative-ai langchain llamaindex ollama ai-sdk mistral cohere groq-sdk bedrock modelcontextprotocol huggingface vertexai ShellTool allow_dangerous \"ai\" 'ai'"),
+	golang: split("openai anthropic genai generative-ai langchaingo ollama bedrock mcp-go modelcontextprotocol genkit vertexai eino"),
+}
+
+func split(s string) (out [][]byte) {
+	for _, w := range strings.Fields(s) {
+		out = append(out, []byte(w))
+	}
+	return out
+}
+
+func mentions(data []byte, words [][]byte) bool {
+	return slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(data, w) })
+}
+
+// program looks at a program.
+func (l *look) program(lang language) {
+	if len(l.data) > maxProgram || !mentions(l.data, wordsOf[lang]) || minified(l.data) {
+		return
+	}
+	toks := lex(lang, l.data)
+	l.imports(lang, toks)
+	lower := string(bytes.ToLower(l.data))
+	var open []*audit
+	for _, a := range l.engine.calls {
+		if slices.Contains(a.in, lang) && (len(a.with) == 0 || slices.ContainsFunc(a.with, func(w string) bool { return strings.Contains(lower, strings.ToLower(w)) })) {
+			open = append(open, a)
+		}
+	}
+	if tested.MatchString(l.path) {
+		open = nil // nobody but its tests runs it
+	}
+	models := len(l.resources) > 0 && slices.ContainsFunc(l.engine.known.With, func(w string) bool { return strings.Contains(lower, w) })
+	for _, c := range calls(lang, toks) {
+		for _, a := range open {
+			if a.matches(&c) {
+				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(&c), key(&c), c.callee+"("+short(&c)+")")
+			}
+		}
+		if models {
+			l.model(&c)
+		}
+	}
+}
+
+// tested tells by its path that a program is a test.
+var tested = regexp.MustCompile(`(?i)(^|/)(tests?|__tests__|testing|spec|integration_tests)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$`)
+
+func minified(data []byte) bool {
+	for len(data) > maxLine {
+		i := bytes.LastIndexByte(data[:maxLine], '\n')
+		if i < 0 {
+			return true
+		}
+		data = data[i+1:]
+	}
+	return false
+}
+
+func (l *look) at(c *call) plinth.Location {
+	return plinth.Location{Path: l.path, Line: c.line, Col: c.col, EndLine: c.line, EndCol: c.endCol}
+}
+
+func key(c *call) string { return c.function + ":" + c.callee + "(" + argsText(c) + ")" }
+
+func argsText(c *call) string {
+	parts := make([]string, len(c.args))
+	for i, a := range c.args {
+		parts[i] = a.name + "=" + a.text()
+	}
+	s := strings.Join(parts, ",")
+	return s[:min(len(s), 200)]
+}
+
+const shown = 60 // bytes of arguments in a message
+
+// short is the arguments as a message shows them.
+func short(c *call) string {
+	parts := make([]string, 0, len(c.args))
+	for _, a := range c.args {
+		s := a.text()
+		if a.name != "" {
+			s = a.name + "=" + s
+		}
+		parts = append(parts, strings.Join(strings.Fields(s), " "))
+	}
+	s := strings.Join(parts, ", ")
+	if len(s) > shown {
+		s = strings.ToValidUTF8(s[:shown], "") + "…"
+	}
+	return s
+}
+
+// called tells whether a function is the one that is meant: by its whole name, or as a method (.name) of anything.
+func called(callee, meant string) bool {
+	if method, ok := strings.CutPrefix(meant, "."); ok {
+		return strings.HasSuffix(callee, "."+method)
+	}
+	return callee == meant || strings.HasSuffix(callee, "."+meant) && !strings.Contains(meant, ".")
+}
+
+func (a *audit) matches(c *call) bool {
+	if !slices.ContainsFunc(a.calls, func(meant string) bool { return meant == "*" || called(c.callee, meant) }) {
+		return false
+	}
+	for i := range a.has {
+		if !a.has[i].holds(c) {
+			return false
+		}
+	}
+	for i := range a.lacks {
+		if a.lacks[i].holds(c) {
+			return false
+		}
+	}
+	return true
+}
+
+func (k *condition) holds(c *call) bool {
+	for i, a := range c.args {
+		about := slices.Contains(k.names, "*") || a.name != "" && slices.Contains(k.names, a.name) || i == 0 && a.name == "" && slices.Contains(k.names, "")
+		if about && k.text.MatchString(a.text()) {
+			return true
+		}
+	}
+	return false
+}
+
+// imports notes the libraries that a program imports.
+func (l *look) imports(lang language, toks []token) {
+	list := map[language][]string{python: l.engine.known.Python, script: l.engine.known.Script, golang: l.engine.known.Golang}[lang]
+	for i, t := range toks {
+		var what string
+		switch {
+		case lang == python && t.kind == name && (t.s == "import" || t.s == "from") && i+1 < len(toks) && toks[i+1].kind == name && (i == 0 || toks[i-1].line < t.line):
+			what = toks[i+1].s
+		case lang == script && t.kind == text && i > 0 && (toks[i-1].s == "from" || toks[i-1].s == "import" || toks[i-1].s == "(" && i > 1 && (toks[i-2].s == "require" || toks[i-2].s == "import")):
+			what = t.s
+		case lang == golang && t.kind == text && strings.Contains(t.s, "/"):
+			what = t.s
+		default:
+			continue
+		}
+		if name := library(list, what, lang); name != "" {
+			l.resource("ai/Library", name, l.place(t))
+		}
+	}
+}
+
+func (l *look) place(t token) plinth.Location {
+	return plinth.Location{Path: l.path, Line: t.line, Col: t.col, EndLine: t.line, EndCol: t.col + int32(len(t.s))}
+}
+
+// library is the library that an import belongs to, "" for others.
+func library(list []string, what string, lang language) string {
+	top := what
+	if lang == python {
+		top, _, _ = strings.Cut(what, ".")
+		if strings.HasPrefix(what, "google.genai") || strings.HasPrefix(what, "google.generativeai") {
+			return strings.ReplaceAll(what[:min(len(what), strings.IndexByte(what+".", '.')+1+strings.IndexByte(what[7:]+".", '.'))], ".", "-")
+		}
+	}
+	for _, known := range list {
+		if begin, open := strings.CutSuffix(known, "*"); open && strings.HasPrefix(top, begin) || !open && (top == known || lang == script && strings.HasPrefix(top, known+"/")) {
+			if parts := strings.Split(top, "/"); lang == script {
+				top = strings.Join(parts[:min(len(parts), 1+strings.Count(top[:1], "@"))], "/")
+			}
+			return top
+		}
+	}
+	return ""
+}
+
+func (l *look) asksModel(c *call) bool {
+	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(c.callee, m) || "."+c.callee == m })
+}
+
+// model notes which model a call asks, what it is told first, and whether it is told what is nobody's business.
+func (l *look) model(c *call) {
+	asks := !tested.MatchString(l.path) && l.asksModel(c)
+	for _, a := range c.args {
+		s, literal := a.literal()
+		switch a.name {
+		case "model", "modelId", "model_id", "model_name":
+			if literal && modelName.MatchString(s) {
+				l.resource("ai/Model", s, l.at(c))
+			}
+		case "system", "instructions", "system_instruction", "system_prompt":
+			if literal && s != "" {
+				l.resource("ai/Prompt", strings.TrimSpace(c.function+" "+c.callee), l.at(c))
+			}
+		}
+		if !asks {
+			continue
+		}
+		if word := l.personal(a.tokens); word != "" {
+			l.report("personal-data", l.at(c), key(c), word+" goes into "+c.callee)
+		}
+	}
+}
+
+// modelName is how providers write the names of models.
+var modelName = regexp.MustCompile(`^[A-Za-z][\w.:@/-]{2,120}$`)
+
+// holes is what stands in the braces of an interpolated text.
+var holes = regexp.MustCompile(`\$?\{([^{}]*)\}`)
+
+// personal is a name in the words of an argument that says personal or secret, "" where there is none. Only what is put into a text
+// counts: a key of a map, or a parameter of the call itself, is no part of a prompt.
+func (l *look) personal(toks []token) string {
+	for i, t := range toks {
+		if t.kind == text && t.inter {
+			for _, m := range holes.FindAllStringSubmatch(t.s, -1) {
+				if l.isPersonal(m[1]) {
+					return strings.TrimSpace(m[1])
+				}
+			}
+		}
+		joined := i > 0 && toks[i-1].s == "+" || i+1 < len(toks) && toks[i+1].s == "+"
+		if t.kind == name && joined && l.isPersonal(t.s) {
+			return t.s
+		}
+	}
+	return ""
+}
+
+func (l *look) isPersonal(expression string) bool {
+	expression, _, _ = strings.Cut(strings.TrimSpace(expression), ":")
+	last := strings.ToLower(expression[strings.LastIndexAny(expression, ".[")+1:])
+	return slices.Contains(l.engine.known.Personal, strings.Trim(last, `]'"!`))
+}
