@@ -3,14 +3,15 @@ package fix
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // assigned is an argument on a line of its own.
-var assigned = regexp.MustCompile(`^([ \t]*)([A-Za-z_][A-Za-z0-9_-]*)( +)= (.*\n)$`)
+var assigned = lazy.New(`^([ \t]*)([A-Za-z_][A-Za-z0-9_-]*)( +)= (.*\n)$`)
 
 // lineUp brings the equals signs of arguments that are inserted at one place under one another, as terraform fmt does: under that of the
 // line before where they fit, else after an empty line, so that no other line has to move.

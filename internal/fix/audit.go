@@ -3,8 +3,9 @@ package fix
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const flowStyle = "it is written in flow style: { … }"
@@ -121,7 +122,7 @@ func cache(p *place) (Candidate, string) {
 	return Candidate{}, "the cache is what this step is for: take the step out"
 }
 
-var cached = regexp.MustCompile(`^ +(cache|enable-cache|cache-from|cache-to): `)
+var cached = lazy.New(`^ +(cache|enable-cache|cache-from|cache-to): `)
 
 func concurrency(p *place) (Candidate, string) {
 	jobs := p.top("jobs")
@@ -140,7 +141,7 @@ func without(p *place) (Candidate, string) {
 	return one("take out "+strings.TrimSpace(p.text()), "", p.drop(p.line)...)
 }
 
-var settingLine = regexp.MustCompile(`^ +[A-Za-z_-]+: *["']?[A-Za-z0-9]+["']? *(#.*)?$`)
+var settingLine = lazy.New(`^ +[A-Za-z_-]+: *["']?[A-Za-z0-9]+["']? *(#.*)?$`)
 
 func commands(p *place) (Candidate, string) {
 	for i := p.line; i < len(p.lines) && i <= p.line+maxEnv; i++ {
@@ -214,7 +215,7 @@ func plainUses(p *place) (Candidate, string) {
 	return one("write "+clean, "", p.within(p.line, m[2], m[3], clean))
 }
 
-var usesLine = regexp.MustCompile(`uses: +["']?([^@\s"'#]+)(?:@([^\s"'#]+))?["']?`)
+var usesLine = lazy.New(`uses: +["']?([^@\s"'#]+)(?:@([^\s"'#]+))?["']?`)
 
 // pin puts the hash in the place of the tag, which stays as a comment.
 func pin(p *place) (Candidate, string) {
@@ -267,7 +268,7 @@ func condition(p *place) (Candidate, string) {
 	return one("leave the line end out of the condition", "the condition can be false from now on", p.within(p.line, m[3], m[3], "-"))
 }
 
-var blockIf = regexp.MustCompile(`if: +([|>]) *$`)
+var blockIf = lazy.New(`if: +([|>]) *$`)
 
 // contains turns the text that is searched into a list.
 func contains(p *place) (Candidate, string) {
@@ -285,7 +286,7 @@ func contains(p *place) (Candidate, string) {
 	return one("look for an element of a list", "", p.within(p.line, m[2]-1, m[3]+1, list))
 }
 
-var containsText = regexp.MustCompile(`contains\( *'([^']+)' *,`)
+var containsText = lazy.New(`contains\( *'([^']+)' *,`)
 
 // environment moves an expression out of a script into the step's environment.
 func environment(p *place) (Candidate, string) {
@@ -336,9 +337,9 @@ func (p *place) addVariable(it item, run int, line string) (Edit, bool) {
 }
 
 var (
-	expression = regexp.MustCompile(`\$\{\{(.*?)\}\}`)
-	posix      = regexp.MustCompile(`shell: *["']?(bash|sh)\b`)
-	noWord     = regexp.MustCompile(`[^A-Za-z0-9]+`)
+	expression = lazy.New(`\$\{\{(.*?)\}\}`)
+	posix      = lazy.New(`shell: *["']?(bash|sh)\b`)
+	noWord     = lazy.New(`[^A-Za-z0-9]+`)
 )
 
 // variableOf makes the name of a variable from the last parts of an expression.

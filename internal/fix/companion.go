@@ -3,12 +3,10 @@ package fix
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-
+	"github.com/plinthsec/plinth/internal/lazy"
 	"github.com/plinthsec/plinth/internal/read/terraform/splice"
 )
 
@@ -17,8 +15,8 @@ const placeholder = "aws_kms_key.(own).arn"
 
 // keyed are the names of arguments that take a KMS key, and literal the one of an example.
 var (
-	keyed   = regexp.MustCompile(`(^|_)kms_(master_)?key(_id|_arn|_identifier)?$|^key_arn$`)
-	literal = regexp.MustCompile(`^"arn:aws:kms:[a-z0-9-]*:[0-9]*:key/[^"]*"$`)
+	keyed   = lazy.New(`(^|_)kms_(master_)?key(_id|_arn|_identifier)?$|^key_arn$`)
+	literal = lazy.New(`^"arn:aws:kms:[a-z0-9-]*:[0-9]*:key/[^"]*"$`)
 )
 
 // foreign are the types whose data another service writes: its key needs a policy that lets that service in, which the default policy of
@@ -182,7 +180,7 @@ func (e *editing) companions(f *splice.File, main *splice.Block) []Candidate {
 		if e.has(b.Labels[0], to, option.Text) {
 			continue
 		}
-		if name := strings.Trim(option.Text, `"`); option.Plain && hclsyntax.ValidIdentifier(name) { // one of several options
+		if name := strings.Trim(option.Text, `"`); option.Plain && name != "" && splice.Name(name) == name { // one of several options
 			made.Labels[1] += "_" + name
 		}
 		text, key := e.ownKey(strings.ReplaceAll(render(&made, ""), from+".", to+"."))
@@ -238,7 +236,7 @@ func (e *editing) asSiblings(out []Candidate, said []setting) []Candidate {
 }
 
 // own are arguments that differ from resource to resource.
-var own = regexp.MustCompile(`(^|_)(name|prefix|description|identifier|id|arn|cidr|cidr_block|password|secret|tags|labels|key|value|policy|content|user_data|path|comment|title|profile|roles?|service_accounts?|identity|principals?|members?|security_groups?)$|^bucket$`)
+var own = lazy.New(`(^|_)(name|prefix|description|identifier|id|arn|cidr|cidr_block|password|secret|tags|labels|key|value|policy|content|user_data|path|comment|title|profile|roles?|service_accounts?|identity|principals?|members?|security_groups?)$|^bucket$`)
 
 // hangsOn tells whether a block refers to the main resource and otherwise says only what names nobody.
 func hangsOn(b *splice.Block, main string) bool {

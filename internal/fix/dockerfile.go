@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
-
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/read/dockerfile"
 )
 
 // Dockerfile proposes fixes of Dockerfiles.
@@ -24,8 +23,7 @@ type step struct {
 	src      []byte
 	op       string
 	from, to int // bytes of its lines, the last line's end not included
-	last     *parser.Node
-	nodes    []*parser.Node
+	nodes    []dockerfile.Instruction
 	advice   string
 }
 
@@ -87,21 +85,20 @@ func (Dockerfile) Propose(f *plinth.Finding, read func(string) ([]byte, error)) 
 	if err != nil {
 		return nil, "the file cannot be read: " + err.Error()
 	}
-	parsed, err := parser.Parse(bytes.NewReader(src))
-	if err != nil || parsed.AST == nil {
+	nodes, err := dockerfile.Instructions(src)
+	if err != nil {
 		return nil, "the file does not parse"
 	}
-	nodes := parsed.AST.Children
-	i := slices.IndexFunc(nodes, func(n *parser.Node) bool { return n.StartLine <= int(f.At.Line) && int(f.At.Line) <= n.EndLine })
+	i := slices.IndexFunc(nodes, func(n dockerfile.Instruction) bool { return n.First <= int(f.At.Line) && int(f.At.Line) <= n.End })
 	if i < 0 {
 		return nil, "its instruction is not in this file"
 	}
 	n := nodes[i]
-	if len(n.Heredocs) > 0 {
+	if n.Heredoc {
 		return nil, "its instruction has a heredoc"
 	}
-	s := &step{path: f.At.Path, src: src, op: strings.ToUpper(n.Value), nodes: nodes, last: n, advice: f.Rule.Fix}
-	s.from, s.to = lineOffset(src, n.StartLine), lineEnd(src, lineOffset(src, n.EndLine))
+	s := &step{path: f.At.Path, src: src, op: n.Op, nodes: nodes, advice: f.Rule.Fix}
+	s.from, s.to = lineOffset(src, n.First), lineEnd(src, lineOffset(src, n.End))
 	c, why := change(s)
 	if len(c.Edits) == 0 {
 		return nil, why
@@ -197,11 +194,11 @@ func user(s *step) (Candidate, string) {
 	}
 	at := -1
 	for _, n := range s.nodes {
-		switch op := strings.ToUpper(n.Value); {
+		switch op := n.Op; {
 		case op == "FROM":
 			at = -1
 		case at < 0 && (op == "CMD" || op == "ENTRYPOINT"):
-			at = lineOffset(s.src, n.StartLine)
+			at = lineOffset(s.src, n.First)
 		case op != "CMD" && op != "ENTRYPOINT":
 			at = -1 // what follows still builds, as root
 		}

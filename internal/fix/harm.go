@@ -1,14 +1,15 @@
 package fix
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // harmful are words that no proven change may bring in: they delete data after a time or for good, lock somebody out at once, or ask
 // for a device that only a person holds. Whether to do so is the owner's to say.
-var harmful = regexp.MustCompile(`(?i)(?:\b|_)(?:lifecycle_(?:rule|policy|configuration)|lifecycle(?:Rule|Configuration)|(?:noncurrent_version_)?expiration(?:_date)?|expiration(?:Date|InDays)|mfa_?delete|force_destroy|skip_final_snapshot|final_snapshot_disabled|only_critical_addons_enabled)\b|\bstatus"?\s*[=:]\s*"?Inactive\b`)
+var harmful = lazy.New(`(?i)(?:\b|_)(?:lifecycle_(?:rule|policy|configuration)|lifecycle(?:Rule|Configuration)|(?:noncurrent_version_)?expiration(?:_date)?|expiration(?:Date|InDays)|mfa_?delete|force_destroy|skip_final_snapshot|final_snapshot_disabled|only_critical_addons_enabled)\b|\bstatus"?\s*[=:]\s*"?Inactive\b`)
 
 // needs are arguments that the cloud refuses without another.
 var needs = map[string]string{
@@ -21,7 +22,7 @@ var needs = map[string]string{
 var replacing = []string{"encrypt", "kms", "private_cluster", "host_encryption", "purge_protection"}
 
 // shutting are words of arguments that keep somebody out who gets in today.
-var shutting = regexp.MustCompile(`^(publicly_accessible|public_network_access(_enabled)?|endpoint_public_access|map_public_ip_on_launch|associate_public_ip_address|private_cluster(_config|_enabled)|enable_private_(endpoint|nodes)|client_cert(ificate)?_(enabled|mode)|auth_settings(_v2)?|local_(account|authentication|user).*|shared_access_key_enabled|allow_extension_operations|disable_api_.*|http_tokens|https_only|ssl_.*|ipv4_enabled|enable_legacy_abac)$`)
+var shutting = lazy.New(`^(publicly_accessible|public_network_access(_enabled)?|endpoint_public_access|map_public_ip_on_launch|associate_public_ip_address|private_cluster(_config|_enabled)|enable_private_(endpoint|nodes)|client_cert(ificate)?_(enabled|mode)|auth_settings(_v2)?|local_(account|authentication|user).*|shared_access_key_enabled|allow_extension_operations|disable_api_.*|http_tokens|https_only|ssl_.*|ipv4_enabled|enable_legacy_abac)$`)
 
 // note is what a change means beyond the finding.
 func note(s setting) string {
@@ -37,7 +38,7 @@ func note(s setting) string {
 }
 
 // unfinished is what may go after a time without a loss: parts of uploads that nobody finished.
-var unfinished = regexp.MustCompile(`abort_incomplete_multipart_upload\s*\{\s*days_after_initiation\s*=\s*[1-9][0-9]*\s*\}`)
+var unfinished = lazy.New(`abort_incomplete_multipart_upload\s*\{\s*days_after_initiation\s*=\s*[1-9][0-9]*\s*\}`)
 
 // harms tells whether a text holds a harmful word that is not about unfinished uploads alone.
 func harms(text string) bool {

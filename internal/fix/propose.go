@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // Proposer asks the one who knows the finding's kind of file.
@@ -34,7 +34,7 @@ func (p *Proposer) Propose(f *plinth.Finding, read func(string) ([]byte, error))
 	return p.Terraform.Propose(f, read)
 }
 
-var hash = regexp.MustCompile(`^[0-9a-f]{40}$`)
+var hash = lazy.New(`^[0-9a-f]{40}$`)
 
 // ReadPins reads a file of lines OWNER/NAME@TAG HASH; # begins a comment.
 func ReadPins(name string, data []byte) (map[string]string, error) {

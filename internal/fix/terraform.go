@@ -5,10 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/terraform/splice"
@@ -407,15 +404,11 @@ func (e *editing) entry(b *splice.Block, s setting) ([]Edit, string) {
 			return []Edit{{Path: e.path, From: x.From, To: x.End, Text: s.text}}, ""
 		}
 	}
-	name := s.name
-	if !hclsyntax.ValidIdentifier(name) {
-		name = strconv.Quote(name)
-	}
 	at := lineStart(e.src, a.Map.Close)
 	if len(a.Map.Entries) == 0 || at <= a.Map.Open {
 		return nil, ""
 	}
-	return []Edit{{Path: e.path, From: at, To: at, Text: indentOf(e.src, a.Map.Entries[0].Start) + name + " = " + s.text + "\n"}}, ""
+	return []Edit{{Path: e.path, From: at, To: at, Text: indentOf(e.src, a.Map.Entries[0].Start) + splice.Name(s.name) + " = " + s.text + "\n"}}, ""
 }
 
 // repeats tells whether a block is one more option, of a name that none of those there has.

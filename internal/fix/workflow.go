@@ -1,11 +1,11 @@
 package fix
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // Workflow proposes fixes of GitHub Actions workflows and of Dependabot's configuration, in block style.
@@ -123,7 +123,7 @@ func (p *page) item(line int) (item, bool) {
 	return item{}, false
 }
 
-var itemKey = regexp.MustCompile(`^- +[A-Za-z_-]+:( |$)`)
+var itemKey = lazy.New(`^- +[A-Za-z_-]+:( |$)`)
 
 // key finds a key at a column between two lines; -1 where there is none. The key of an item's first line stands behind its dash.
 func (p *page) key(from, to, column int, name string) int {

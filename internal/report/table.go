@@ -5,13 +5,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -393,7 +393,7 @@ func Clean(s string) string {
 	return b.String()
 }
 
-var secretLine = regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credential)[a-z0-9_.\-]*["']?\s*[:=]+\s*)(["']?)([^"'\s,}]{4,})`)
+var secretLine = lazy.New(`(?i)((?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|credential)[a-z0-9_.\-]*["']?\s*[:=]+\s*)(["']?)([^"'\s,}]{4,})`)
 
 // Mask hides what looks like a hard-coded secret in a line of code.
 func Mask(line string) string {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 )
 
 // objectID is the name of an object: https://git-scm.com/docs/hash-function-transition.
-var objectID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+var objectID = lazy.New(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // OpenReceived opens what a push brings. in holds the lines that Git gives its pre-receive hook, "OLD NEW REF" for each ref
 // (https://git-scm.com/docs/githooks#pre-receive). A line of another form is an error, and so is no line at all: a hook that is

@@ -3,10 +3,10 @@ package verdict
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -31,13 +31,13 @@ type note struct {
 
 // The forms that are honoured. Sources: the documentation of each tool.
 var (
-	checkovForm = regexp.MustCompile(`checkov:skip=\s*([A-Za-z0-9_\-]+)\s*:?\s*(.*)`)
-	trivyForm   = regexp.MustCompile(`(?:trivy|tfsec):ignore:([A-Za-z0-9_\-*.]+)((?:\[[^\]]*\])?)((?::(?:exp|ws):[^\s:]+)*)`)
-	kicsForm    = regexp.MustCompile(`kics-scan\s+(ignore-line|ignore-block|ignore|disable=([A-Za-z0-9\-,]+))`)
-	plinthForm  = regexp.MustCompile(`plinth:ignore\s+([A-Za-z0-9_\-*.:]+)((?:\s+(?:until=\S+|why="[^"]*"))*)`)
-	untilForm   = regexp.MustCompile(`until=(\S+)`)
-	whyForm     = regexp.MustCompile(`why="([^"]*)"`)
-	expForm     = regexp.MustCompile(`:exp:(\d{4}-\d{2}-\d{2})`)
+	checkovForm = lazy.New(`checkov:skip=\s*([A-Za-z0-9_\-]+)\s*:?\s*(.*)`)
+	trivyForm   = lazy.New(`(?:trivy|tfsec):ignore:([A-Za-z0-9_\-*.]+)((?:\[[^\]]*\])?)((?::(?:exp|ws):[^\s:]+)*)`)
+	kicsForm    = lazy.New(`kics-scan\s+(ignore-line|ignore-block|ignore|disable=([A-Za-z0-9\-,]+))`)
+	plinthForm  = lazy.New(`plinth:ignore\s+([A-Za-z0-9_\-*.:]+)((?:\s+(?:until=\S+|why="[^"]*"))*)`)
+	untilForm   = lazy.New(`until=(\S+)`)
+	whyForm     = lazy.New(`why="([^"]*)"`)
+	expForm     = lazy.New(`:exp:(\d{4}-\d{2}-\d{2})`)
 )
 
 // marks are what some suppression holds.

@@ -1,15 +1,15 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // toProduction are names of stages, jobs and environments that put something into production.
-var toProduction = regexp.MustCompile(`(?i)(?:deploy|release|publish|promote|roll ?out|ship|push|apply).*\b(?:prod|production|live)\b|\b(?:prod|production|live)\b.*(?:deploy|release|roll ?out|apply)|^(?:prod|production)(?:/.*)?$`)
+var toProduction = lazy.New(`(?i)(?:deploy|release|publish|promote|roll ?out|ship|push|apply).*\b(?:prod|production|live)\b|\b(?:prod|production|live)\b.*(?:deploy|release|roll ?out|apply)|^(?:prod|production)(?:/.*)?$`)
 
 // production tells whether a name speaks of production.
 func production(name string) bool {
@@ -17,7 +17,7 @@ func production(name string) bool {
 }
 
 // deploys are commands that change what runs somewhere.
-var deploys = regexp.MustCompile(`(?:^|[\s;&|(])(?:kubectl\s+(?:-\S+\s+\S+\s+)*(?:apply|set\s+image|rollout\s+restart)|helm\s+(?:upgrade|install)|(?:terraform|tofu)\s+(?:-\S+\s+)*apply|pulumi\s+up|(?:npx\s+)?cdk\s+deploy|(?:npx\s+)?(?:serverless|sls)\s+deploy|sam\s+deploy|gcloud\s+(?:\w+\s+)?(?:run|app|functions)\s+deploy|aws\s+(?:ecs\s+update-service|cloudformation\s+deploy|lambda\s+update-function-code|deploy\s+create-deployment)|az\s+(?:webapp|functionapp|containerapp)\s+(?:deploy\w*|up|update)|fly(?:ctl)?\s+deploy|firebase\s+deploy|wrangler\s+(?:deploy|publish)|cf\s+push|eb\s+deploy|docker\s+stack\s+deploy|argocd\s+app\s+sync)(?:\s|$)`)
+var deploys = lazy.New(`(?:^|[\s;&|(])(?:kubectl\s+(?:-\S+\s+\S+\s+)*(?:apply|set\s+image|rollout\s+restart)|helm\s+(?:upgrade|install)|(?:terraform|tofu)\s+(?:-\S+\s+)*apply|pulumi\s+up|(?:npx\s+)?cdk\s+deploy|(?:npx\s+)?(?:serverless|sls)\s+deploy|sam\s+deploy|gcloud\s+(?:\w+\s+)?(?:run|app|functions)\s+deploy|aws\s+(?:ecs\s+update-service|cloudformation\s+deploy|lambda\s+update-function-code|deploy\s+create-deployment)|az\s+(?:webapp|functionapp|containerapp)\s+(?:deploy\w*|up|update)|fly(?:ctl)?\s+deploy|firebase\s+deploy|wrangler\s+(?:deploy|publish)|cf\s+push|eb\s+deploy|docker\s+stack\s+deploy|argocd\s+app\s+sync)(?:\s|$)`)
 
 // deployers are actions that do.
 var deployers = []string{
@@ -27,8 +27,8 @@ var deployers = []string{
 }
 
 var (
-	deploying = regexp.MustCompile(`(?i)deploy|release|prod|rollout`)
-	trial     = regexp.MustCompile(`(?i)\bkind\b|minikube|k3d|k3s|microk8s|e2e|test|preview|staging|\bdev\b|\bpr\b`)
+	deploying = lazy.New(`(?i)deploy|release|prod|rollout`)
+	trial     = lazy.New(`(?i)\bkind\b|minikube|k3d|k3s|microk8s|e2e|test|preview|staging|\bdev\b|\bpr\b`)
 )
 
 // approvals judges jobs of a workflow that deploy with no environment, at which somebody could be asked.
@@ -66,11 +66,11 @@ func (f *flow) approvals() {
 
 var (
 	// publishes is what puts out an image, a package or a release.
-	publishes = regexp.MustCompile(`docker\s+(?:image\s+)?push\b|docker\s+buildx\s+build\b.*--push|(?:buildah|podman|crane|skopeo)\s+(?:push|copy)\b|kaniko/executor|uses:\s*["']?(?:softprops/action-gh-release|ncipollo/release-action|goreleaser/goreleaser-action|pypa/gh-action-pypi-publish|rubygems/release-gem|js-devtools/npm-publish)@|gh\s+release\s+create|(?:npm|pnpm|yarn)\s+publish\b|twine\s+upload|cargo\s+publish\b|gem\s+push\b|mvn\b.*\bdeploy\b|nuget\s+push\b|goreleaser\s+release`)
+	publishes = lazy.New(`docker\s+(?:image\s+)?push\b|docker\s+buildx\s+build\b.*--push|(?:buildah|podman|crane|skopeo)\s+(?:push|copy)\b|kaniko/executor|uses:\s*["']?(?:softprops/action-gh-release|ncipollo/release-action|goreleaser/goreleaser-action|pypa/gh-action-pypi-publish|rubygems/release-gem|js-devtools/npm-publish)@|gh\s+release\s+create|(?:npm|pnpm|yarn)\s+publish\b|twine\s+upload|cargo\s+publish\b|gem\s+push\b|mvn\b.*\bdeploy\b|nuget\s+push\b|goreleaser\s+release`)
 	// pushes is an action that builds an image and pushes it.
-	pushes = regexp.MustCompile(`docker/build-push-action@`)
-	signs  = regexp.MustCompile(`(?i)cosign|sigstore|attest|slsa-|notation\s+sign|docker\s+trust|--provenance|provenance:\s*(?:true|mode)|gpg|sign(?:ing)?[-_ ]key|minisign|signtool`)
-	scans  = regexp.MustCompile(`(?i)trivy|grype|anchore|snyk|docker\s+scout|\bclair|prisma|twistcli|aquasec|checkov|codeql|semgrep|sonar|dependency-?check|osv-scanner|govulncheck|npm\s+audit|pnpm\s+audit|yarn\s+audit|pip-audit|safety\s+check|bundler?-audit|cargo\s+audit|cargo\s+deny|plinth|mend|whitesource|blackduck|veracode|container[-_]scanning|dependency[-_]scanning|sbom|syft|kics|wiz|orca|sysdig|qualys|dockle`)
+	pushes = lazy.New(`docker/build-push-action@`)
+	signs  = lazy.New(`(?i)cosign|sigstore|attest|slsa-|notation\s+sign|docker\s+trust|--provenance|provenance:\s*(?:true|mode)|gpg|sign(?:ing)?[-_ ]key|minisign|signtool`)
+	scans  = lazy.New(`(?i)trivy|grype|anchore|snyk|docker\s+scout|\bclair|prisma|twistcli|aquasec|checkov|codeql|semgrep|sonar|dependency-?check|osv-scanner|govulncheck|npm\s+audit|pnpm\s+audit|yarn\s+audit|pip-audit|safety\s+check|bundler?-audit|cargo\s+audit|cargo\s+deny|plinth|mend|whitesource|blackduck|veracode|container[-_]scanning|dependency[-_]scanning|sbom|syft|kics|wiz|orca|sysdig|qualys|dockle`)
 )
 
 // released gives advice on a pipeline that publishes: whether it signs or attests, and whether any pipeline of the target scans.

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -122,8 +122,8 @@ var azureScripts = []string{"script", "bash", "powershell", "pwsh"}
 var (
 	taskScripts   = []string{"script", "inlineScript", "Inline", "inline"}
 	taskArguments = []string{"arguments", "scriptArguments", "ScriptArguments"}
-	setVariable   = regexp.MustCompile(`##vso\[task\.setvariable\s+variable=([\w.]+)[^\]]*\](.*)`)
-	macro         = regexp.MustCompile(`\$\(([A-Za-z_][\w.-]*)\)|\$\{\{\s*(parameters|variables)[.\[]['"]?([\w.-]+)['"]?\]?\s*\}\}|\$\[\s*variables[.\[]['"]?([\w.-]+)['"]?\]?\s*\]`)
+	setVariable   = lazy.New(`##vso\[task\.setvariable\s+variable=([\w.]+)[^\]]*\](.*)`)
+	macro         = lazy.New(`\$\(([A-Za-z_][\w.-]*)\)|\$\{\{\s*(parameters|variables)[.\[]['"]?([\w.-]+)['"]?\]?\s*\}\}|\$\[\s*variables[.\[]['"]?([\w.-]+)['"]?\]?\s*\]`)
 )
 
 // resources judges what a pipeline takes from elsewhere.

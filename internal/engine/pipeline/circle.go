@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // circle is a configuration of CircleCI: https://circleci.com/docs/configuration-reference.
@@ -131,7 +131,7 @@ func (p *circle) steps(owner plinth.Value, name string, list plinth.Value, depth
 }
 
 // replacedHere is a parameter or a value of the pipeline that takes its place in the configuration before it runs.
-var replacedHere = regexp.MustCompile(`<<\s*([A-Za-z_][\w.-]*)\s*>>`)
+var replacedHere = lazy.New(`<<\s*([A-Za-z_][\w.-]*)\s*>>`)
 
 func (p *circle) script(owner plinth.Value, name string, run, script plinth.Value) {
 	if script.Kind() != plinth.String || script.Origin() == nil {

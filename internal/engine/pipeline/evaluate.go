@@ -1,21 +1,21 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxTaken = 50 // texts that one command line runs as code, or assigns; real ones have three
 
 // taking are commands that run a text as code: the next word, or all that follows eval and Invoke-Expression.
-var taking = regexp.MustCompile(`(?:^|[\s;&|("'])(?:(eval|Invoke-Expression|iex)|(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|python[23]?\s+(?:-\w+\s+)*-c|node\s+(?:-e|--eval|-p|--print)|ruby\s+-e|perl\s+(?:-\w+\s+)*-\w*e|php\s+-r|su\s+(?:-\s+)?(?:\S+\s+)?-c|(?:pwsh|powershell)(?:\.exe)?\s+(?:-\w+\s+)*-(?:c|Command))\s+`)
+var taking = lazy.New(`(?:^|[\s;&|("'])(?:(eval|Invoke-Expression|iex)|(?:ba|z|da|k)?sh\s+(?:-\w+\s+)*-\w*c|python[23]?\s+(?:-\w+\s+)*-c|node\s+(?:-e|--eval|-p|--print)|ruby\s+-e|perl\s+(?:-\w+\s+)*-\w*e|php\s+-r|su\s+(?:-\s+)?(?:\S+\s+)?-c|(?:pwsh|powershell)(?:\.exe)?\s+(?:-\w+\s+)*-(?:c|Command))\s+`)
 
 // remote is a command for another machine, whose shell reads the words once more.
-var remote = regexp.MustCompile(`(?:^|[\s;&|("'])(?:ssh|(?:mosh|sshpass\s+(?:-\S+\s+)+ssh))\s+`)
+var remote = lazy.New(`(?:^|[\s;&|("'])(?:ssh|(?:mosh|sshpass\s+(?:-\S+\s+)+ssh))\s+`)
 
-var heredoc = regexp.MustCompile(`<<-?\s*([A-Za-z_]\w*)`)
+var heredoc = lazy.New(`<<-?\s*([A-Za-z_]\w*)`)
 
 // code returns the texts of a command line that are run as code once its variables are replaced.
 func code(text string) []string {
@@ -49,7 +49,7 @@ func code(text string) []string {
 }
 
 // fed is a shell that takes its commands from what is piped into it.
-var fed = regexp.MustCompile(`^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:(?:ba|z|da|k)?sh(?:\s+-\w+)*|python[23]?(?:\s+-)?|ssh\s.*)\s*$`)
+var fed = lazy.New(`^\s*(?:sudo\s+(?:-\S+\s+)*)?(?:(?:ba|z|da|k)?sh(?:\s+-\w+)*|python[23]?(?:\s+-)?|ssh\s.*)\s*$`)
 
 // evaluates calls found for the commands that run as code what outsiders write: eval, sh -c "…", ssh host "…", … | sh, and scripts that are
 // fed to another machine line by line.

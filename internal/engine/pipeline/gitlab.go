@@ -2,11 +2,11 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 	"github.com/plinthsec/plinth/internal/tree"
 )
 
@@ -74,7 +74,7 @@ func gitlabScripts(doc plinth.Value) []plinth.Value {
 	return out
 }
 
-var interpolation = regexp.MustCompile(`\$\[\[\s*inputs\.([\w-]+)\s*(?:\|[^\]]*)?\]\]`)
+var interpolation = lazy.New(`\$\[\[\s*inputs\.([\w-]+)\s*(?:\|[^\]]*)?\]\]`)
 
 // interpolated judges inputs of a component that are pasted into a script: https://docs.gitlab.com/ci/inputs. What a type or a list of
 // options closes is no finding.
@@ -381,7 +381,7 @@ func (p *gitlab) shell(j plinth.Value) *shell {
 }
 
 // pinned is a condition that only pipelines of branches fulfil that the project names, of tags or of schedules.
-var pinned = regexp.MustCompile(`\$CI_(?:COMMIT_(?:REF_NAME|BRANCH)\s*==\s*(?:\$CI_DEFAULT_BRANCH|["'][\w./-]+["'])|PIPELINE_SOURCE\s*==\s*["'](?:schedule|web|trigger|api|pipeline|parent_pipeline)["'])|\$CI_COMMIT_REF_PROTECTED\s*==`)
+var pinned = lazy.New(`\$CI_(?:COMMIT_(?:REF_NAME|BRANCH)\s*==\s*(?:\$CI_DEFAULT_BRANCH|["'][\w./-]+["'])|PIPELINE_SOURCE\s*==\s*["'](?:schedule|web|trigger|api|pipeline|parent_pipeline)["'])|\$CI_COMMIT_REF_PROTECTED\s*==`)
 
 // starters tells how much outsiders' text means in a job, by the rules that let it run, and whether these name its branch.
 func (p *gitlab) starters(j plinth.Value) (outside plinth.Severity, branch bool) {

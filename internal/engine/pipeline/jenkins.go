@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxSteps = 200 // how deep calls lie in each other; the reader goes less deep
@@ -257,9 +257,9 @@ func (p *jenkins) pasted(v plinth.Value) {
 }
 
 var (
-	members  = regexp.MustCompile(`[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)*(?:\[['"][\w.-]+['"]\])?`)
-	quoted   = regexp.MustCompile(`'[^']*'`)
-	narrowed = regexp.MustCompile(`\.replaceAll\(\s*['"/]\[?\[\^|\.(?:length|size|toInteger|toLong|isEmpty|hashCode|startsWith|endsWith|contains|equals|matches|md5|sha1|sha256)\(|\bas\s+(?:int|Integer)\b|==|!=`)
+	members  = lazy.New(`[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)*(?:\[['"][\w.-]+['"]\])?`)
+	quoted   = lazy.New(`'[^']*'`)
+	narrowed = lazy.New(`\.replaceAll\(\s*['"/]\[?\[\^|\.(?:length|size|toInteger|toLong|isEmpty|hashCode|startsWith|endsWith|contains|equals|matches|md5|sha1|sha256)\(|\bas\s+(?:int|Integer)\b|==|!=`)
 )
 
 // expression tells who decides the text of a Groovy expression.
@@ -381,7 +381,7 @@ func (p *jenkins) jenkinsImage(v plinth.Value) {
 }
 
 // unwall are options of a container that take its walls away.
-var unwall = regexp.MustCompile(`--privileged(?:\s|=true|$)|(?:/var)?/run/docker\.sock|--pid[= ]host|--cap-add[= ](?:ALL|SYS_ADMIN)|-v\s+/:|--security-opt[= ]\S*unconfined`)
+var unwall = lazy.New(`--privileged(?:\s|=true|$)|(?:/var)?/run/docker\.sock|--pid[= ]host|--cap-add[= ](?:ALL|SYS_ADMIN)|-v\s+/:|--security-opt[= ]\S*unconfined`)
 
 // unwalled judges the options that a job's container is started with.
 func (l *look) unwalled(v plinth.Value) {
@@ -398,8 +398,8 @@ func (l *look) unwalled(v plinth.Value) {
 }
 
 var (
-	podImage      = regexp.MustCompile(`(?m)^\s*(?:-\s+)?image:\s*["']?([^\s"'#]+)`)
-	podPrivileged = regexp.MustCompile(`(?m)^\s*(?:-\s+)?privileged:\s*true|path:\s*["']?(?:/var)?/run/docker\.sock`)
+	podImage      = lazy.New(`(?m)^\s*(?:-\s+)?image:\s*["']?([^\s"'#]+)`)
+	podPrivileged = lazy.New(`(?m)^\s*(?:-\s+)?privileged:\s*true|path:\s*["']?(?:/var)?/run/docker\.sock`)
 )
 
 // pod judges the text of a pod in which a job runs.

@@ -9,12 +9,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/graph"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // Name is the engine's name, in reports and for --only and --skip.
@@ -150,7 +150,7 @@ func (l *look) add(s sight) {
 	l.found = append(l.found, f)
 }
 
-var ignoreForm = regexp.MustCompile(`#\s*zizmor:\s*ignore\[([A-Za-z0-9_,\s-]+)\]`)
+var ignoreForm = lazy.New(`#\s*zizmor:\s*ignore\[([A-Za-z0-9_,\s-]+)\]`)
 
 // silent returns the comment in these lines that silences an audit.
 func (l *look) silent(a *audit, at plinth.Location) *plinth.Suppression {

@@ -2,10 +2,10 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // mayEvaluate tells cheaply whether a script may run texts as code.
@@ -19,7 +19,7 @@ func mayEvaluate(script string) bool {
 }
 
 // called is a script of the repository that a command runs, with its arguments.
-var called = regexp.MustCompile(`(?:^|[\s;&|(])(?:(?:bash|sh|source|\.)\s+(?:-\w+\s+)*)?"?((?:\./|\$\{\{\s*github\.action_path\s*\}\}/|\$\{?GITHUB_ACTION_PATH\}?/|\$\{?GITHUB_WORKSPACE\}?/|\$\{?CI_PROJECT_DIR\}?/)?[\w./-]+\.(?:sh|bash))"?(?:\s|$)`)
+var called = lazy.New(`(?:^|[\s;&|(])(?:(?:bash|sh|source|\.)\s+(?:-\w+\s+)*)?"?((?:\./|\$\{\{\s*github\.action_path\s*\}\}/|\$\{?GITHUB_ACTION_PATH\}?/|\$\{?GITHUB_WORKSPACE\}?/|\$\{?CI_PROJECT_DIR\}?/)?[\w./-]+\.(?:sh|bash))"?(?:\s|$)`)
 
 // callsScripts judges calls of the repository's own scripts that run what they are given as code. Folder is where the commands run.
 func (l *look) callsScripts(sh *shell, list []command, folder string, around plinth.Location, value plinth.Value) {

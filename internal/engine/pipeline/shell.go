@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -60,9 +60,9 @@ type setting struct {
 }
 
 var (
-	assignment = regexp.MustCompile(`(?:^|[;&|{(]\s*|\b(?:then|do|else)\s+)(?:(?:export|local|readonly|declare|typeset)\s+(?:-\w+\s+)*)?\$?(?:env:)?([A-Za-z_]\w*)\+?\s?=`)
-	loop       = regexp.MustCompile(`\bfor\s+([A-Za-z_]\w*)\s+in\s+([^;]*)`)
-	reading    = regexp.MustCompile(`\bread\s+(?:-\w+\s+)*([A-Za-z_]\w*)(?:.*<<<\s*(.*))?`)
+	assignment = lazy.New(`(?:^|[;&|{(]\s*|\b(?:then|do|else)\s+)(?:(?:export|local|readonly|declare|typeset)\s+(?:-\w+\s+)*)?\$?(?:env:)?([A-Za-z_]\w*)\+?\s?=`)
+	loop       = lazy.New(`\bfor\s+([A-Za-z_]\w*)\s+in\s+([^;]*)`)
+	reading    = lazy.New(`\bread\s+(?:-\w+\s+)*([A-Za-z_]\w*)(?:.*<<<\s*(.*))?`)
 )
 
 // learn notes what commands assign.
@@ -187,8 +187,8 @@ func (s *shell) named(name string, depth int) taint {
 }
 
 var (
-	name      = regexp.MustCompile(`^[A-Za-z_]\w*`)
-	narrowing = regexp.MustCompile(`^/{1,2}\[(?:\^|!)`) // ${X//[^a-z]/-}: only what is listed stays
+	name      = lazy.New(`^[A-Za-z_]\w*`)
+	narrowing = lazy.New(`^/{1,2}\[(?:\^|!)`) // ${X//[^a-z]/-}: only what is listed stays
 )
 
 // expand tells who decides what the shell makes of a text.
@@ -288,16 +288,16 @@ func (s *shell) parameter(inner string, at plinth.Location, depth int) taint {
 
 var (
 	// cleaners print what no other text can hide in: counts, hashes, what is left of a set of characters that is named.
-	cleaners = regexp.MustCompile(`^(?:wc|sha\d*sum|shasum|md5sum|b2sum|cksum)\b|^base64$|^base64\s+-(?:w|i)|^tr\s+-(?:cd|dc|c|C)|^sed\s.*s(?:/|#|\||,)\[\^|^grep\s+(?:-\w+\s+)*-\w*[cq]|^grep\s+(?:-\w+\s+)*-\w*o\w*\s+(?:-\w+\s+)*'(?:[^.'\[]|\[[^^\]'][^\]']*\])+'(?:\s+[\w./-]+)*$`)
+	cleaners = lazy.New(`^(?:wc|sha\d*sum|shasum|md5sum|b2sum|cksum)\b|^base64$|^base64\s+-(?:w|i)|^tr\s+-(?:cd|dc|c|C)|^sed\s.*s(?:/|#|\||,)\[\^|^grep\s+(?:-\w+\s+)*-\w*[cq]|^grep\s+(?:-\w+\s+)*-\w*o\w*\s+(?:-\w+\s+)*'(?:[^.'\[]|\[[^^\]'][^\]']*\])+'(?:\s+[\w./-]+)*$`)
 	// constants print what the writer of a commit, a title or a branch does not choose.
-	constants = regexp.MustCompile(`^(?:date|uname|nproc|pwd|mktemp|hostname|whoami|id|seq|expr|test|\[|true|false|which|command\s+-v|git\s+rev-list\s+--count|git\s+rev-parse\s+(?:--short(?:=\d+)?\s+|--verify\s+|--show-toplevel)*(?:HEAD|--show-toplevel|"?\$\{?GITHUB_SHA)|go\s+(?:env|version)|gh\s+auth)\b|^\S+\s+(?:--version|-v|version)$`)
+	constants = lazy.New(`^(?:date|uname|nproc|pwd|mktemp|hostname|whoami|id|seq|expr|test|\[|true|false|which|command\s+-v|git\s+rev-list\s+--count|git\s+rev-parse\s+(?:--short(?:=\d+)?\s+|--verify\s+|--show-toplevel)*(?:HEAD|--show-toplevel|"?\$\{?GITHUB_SHA)|go\s+(?:env|version)|gh\s+auth)\b|^\S+\s+(?:--version|-v|version)$`)
 	// filters pass on what they are given.
-	filters = regexp.MustCompile(`^(?:sed|awk|gawk|cut|tr|head|tail|basename|dirname|sort|uniq|grep|egrep|jq|yq|xargs|rev|tee|cat|base64|column|tac|paste|fold|fmt|nl)\b`)
-	prints  = regexp.MustCompile(`^(?:echo|printf|Write-Output|Write-Host)\b`)
+	filters = lazy.New(`^(?:sed|awk|gawk|cut|tr|head|tail|basename|dirname|sort|uniq|grep|egrep|jq|yq|xargs|rev|tee|cat|base64|column|tac|paste|fold|fmt|nl)\b`)
+	prints  = lazy.New(`^(?:echo|printf|Write-Output|Write-Host)\b`)
 	// commits print the messages, authors or branches of commits, or the names of the files that they change.
-	commits = regexp.MustCompile(`^git\s+(?:-\S+\s+\S+\s+)*(?:(?:log|show)\b.*(?:%s|%B|%b|%an|%ae|%cn|%ce|%d|%D|--oneline|--name-only|--name-status)|(?:diff|diff-tree)\b.*--name-(?:only|status)|shortlog\b|branch\s+--show-current|rev-parse\s+--abbrev-ref|symbolic-ref\b|(?:log|show)\s+(?:-\d+\s*)?$)`)
-	hashes  = regexp.MustCompile(`^git\s+(?:-\S+\s+\S+\s+)*(?:log|show)\b.*(?:format|pretty)[= ]['"]?(?:format:)?(?:%[HhTtPp]|%c[tIid]|%a[tIid]|[-_:/. ])+['"]?`)
-	asks    = regexp.MustCompile(`^gh\s+(?:pr|issue)\s+(?:view|list|diff)\b.*(?:\.title|\.body|headRefName|headRefLabel|\.comments|--name-only)|^gh\s+api\b.*(?:\.title|\.body|\.message|head\.ref|\.filename)|^jq\b.*\.(?:title|body|message|head\.ref|head_ref|head_branch)\b.*(?:GITHUB_EVENT_PATH|event\.json)`)
+	commits = lazy.New(`^git\s+(?:-\S+\s+\S+\s+)*(?:(?:log|show)\b.*(?:%s|%B|%b|%an|%ae|%cn|%ce|%d|%D|--oneline|--name-only|--name-status)|(?:diff|diff-tree)\b.*--name-(?:only|status)|shortlog\b|branch\s+--show-current|rev-parse\s+--abbrev-ref|symbolic-ref\b|(?:log|show)\s+(?:-\d+\s*)?$)`)
+	hashes  = lazy.New(`^git\s+(?:-\S+\s+\S+\s+)*(?:log|show)\b.*(?:format|pretty)[= ]['"]?(?:format:)?(?:%[HhTtPp]|%c[tIid]|%a[tIid]|[-_:/. ])+['"]?`)
+	asks    = lazy.New(`^gh\s+(?:pr|issue)\s+(?:view|list|diff)\b.*(?:\.title|\.body|headRefName|headRefLabel|\.comments|--name-only)|^gh\s+api\b.*(?:\.title|\.body|\.message|head\.ref|\.filename)|^jq\b.*\.(?:title|body|message|head\.ref|head_ref|head_branch)\b.*(?:GITHUB_EVENT_PATH|event\.json)`)
 )
 
 // output tells who decides what commands print.

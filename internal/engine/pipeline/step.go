@@ -2,11 +2,11 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // archived are actions whose repositories are archived.
@@ -266,22 +266,22 @@ func trustsBot(n *node) bool {
 }
 
 // publishers are commands that publish a package with a token.
-var publishers = regexp.MustCompile(`(?:^|[\s;&|(])(?:(?:\S*/)?twine(?:==\S+)?\s+(?:\S+\s+)*?upload|(?:dotnet\s+)?nuget(?:\.exe)?\s+push|(?:uv|poetry|hatch|pdm|flit|cargo)\s+(?:-\S+\s+)*publish|(?:npm|pnpm|yarn|bun|lerna)\s+(?:npm\s+)?(?:-\S+\s+)*publish|gem\s+push|jsr\s+publish)(?:\s|$)`)
+var publishers = lazy.New(`(?:^|[\s;&|(])(?:(?:\S*/)?twine(?:==\S+)?\s+(?:\S+\s+)*?upload|(?:dotnet\s+)?nuget(?:\.exe)?\s+push|(?:uv|poetry|hatch|pdm|flit|cargo)\s+(?:-\S+\s+)*publish|(?:npm|pnpm|yarn|bun|lerna)\s+(?:npm\s+)?(?:-\S+\s+)*publish|gem\s+push|jsr\s+publish)(?:\s|$)`)
 
 // adhoc are commands that install packages outside a lock file.
-var adhoc = regexp.MustCompile(`(?:^|[\s;&|(])(?:(?:npm|pnpm)\s+(?:-\S+\s+)*(?:install|i|add)\s+(?:-\S+\s+)*[@A-Za-z]|yarn\s+(?:global\s+)?add\s+\S|gem\s+install\s+(?:-\S+\s+)*[A-Za-z]|cargo\s+install\s+(?:-\S+\s+)*[A-Za-z]|go\s+install\s+\S+@|npx\s+(?:-\S+\s+)*[@A-Za-z])`)
+var adhoc = lazy.New(`(?:^|[\s;&|(])(?:(?:npm|pnpm)\s+(?:-\S+\s+)*(?:install|i|add)\s+(?:-\S+\s+)*[@A-Za-z]|yarn\s+(?:global\s+)?add\s+\S|gem\s+install\s+(?:-\S+\s+)*[A-Za-z]|cargo\s+install\s+(?:-\S+\s+)*[A-Za-z]|go\s+install\s+\S+@|npx\s+(?:-\S+\s+)*[@A-Za-z])`)
 
 // piped is a script that goes from the network into a shell.
-var piped = regexp.MustCompile(`(?:curl|wget|iwr|irm|Invoke-WebRequest)\b[^|;&]*\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+\S+\s+)?(?:\S*/)?(?:bash|sh|zsh|python3?|perl|ruby|node|pwsh|iex|Invoke-Expression)\b|(?:bash|sh|zsh|source|eval|\.)\s+(?:-c\s+)?(?:<\(|"?\$\()\s*(?:curl|wget)\b`)
+var piped = lazy.New(`(?:curl|wget|iwr|irm|Invoke-WebRequest)\b[^|;&]*\|\s*(?:sudo\s+(?:-\S+\s+)*)?(?:env\s+\S+\s+)?(?:\S*/)?(?:bash|sh|zsh|python3?|perl|ruby|node|pwsh|iex|Invoke-Expression)\b|(?:bash|sh|zsh|source|eval|\.)\s+(?:-c\s+)?(?:<\(|"?\$\()\s*(?:curl|wget)\b`)
 
 // written is a line that writes to the environment of later steps.
-var written = regexp.MustCompile(`(?:>>?|tee\s+(?:-a\s+)?|Out-File|Add-Content).*GITHUB_(?:ENV|PATH)|GITHUB_(?:ENV|PATH).*(?:>>|-Value)`)
+var written = lazy.New(`(?:>>?|tee\s+(?:-a\s+)?|Out-File|Add-Content).*GITHUB_(?:ENV|PATH)|GITHUB_(?:ENV|PATH).*(?:>>|-Value)`)
 
 // fileless takes the names of the files themselves out of a line.
 var fileless = strings.NewReplacer("${GITHUB_ENV}", "", "${GITHUB_PATH}", "", "$GITHUB_ENV", "", "$GITHUB_PATH", "")
 
 // dumps is a line that writes what a program prints: cat and jq of a file, and the like.
-var dumps = regexp.MustCompile(`^(?:sudo\s+)?(?:cat\s+[^<\s]|jq\s|yq\s|sed\s|awk\s|grep\s|head\s|tail\s|cut\s|python3?\s|node\s|\./).*(?:>>?|tee\s)`)
+var dumps = lazy.New(`^(?:sudo\s+)?(?:cat\s+[^<\s]|jq\s|yq\s|sed\s|awk\s|grep\s|head\s|tail\s|cut\s|python3?\s|node\s|\./).*(?:>>?|tee\s)`)
 
 // ran judges the script of a step.
 func (f *flow) ran(j *job, s *step) {
@@ -354,10 +354,10 @@ func (l *look) fetches(run plinth.Value, list []command, around plinth.Location)
 }
 
 // builders are commands that run what the work tree holds.
-var builders = regexp.MustCompile(`(?:^|[\s;&|(])(?:make|npm\s+(?:install|i|ci|run|test|start|exec)|pnpm\s+\S|yarn|bun\s+\S|npx\s|pip3?\s+install\s+(?:\.|-r|-e)|python3?\s+\S+\.py|poetry\s+\S|mvn|\./mvnw|gradle|\./gradlew|cargo\s+(?:build|test|run|check|clippy)|go\s+(?:generate|test|run|build)|bundle\s|rake|composer\s+install|tox|nox|pytest|pre-commit|vale|terraform\s+(?:init|plan|apply)|tofu\s+(?:init|plan|apply)|docker\s+(?:build|compose)|(?:skaffold|bazel|bazelisk|tilt|devspace)\s+\S|dotnet\s+(?:build|test|run|restore)|msbuild|ant|sbt|tsc|eslint|jest|phpunit|phpstan|golangci-lint|checkov|trivy|mkdocs|sphinx-build|bash\s+\S+|sh\s+\S+|\./\S+|ansible-playbook|helm\s+\S|just\s|task\s|goreleaser|stylelint|prettier|rubocop|bandit|pylint|mypy|flake8|webpack|tflint|cmake|jekyll|hugo)(?:\s|$)`)
+var builders = lazy.New(`(?:^|[\s;&|(])(?:make|npm\s+(?:install|i|ci|run|test|start|exec)|pnpm\s+\S|yarn|bun\s+\S|npx\s|pip3?\s+install\s+(?:\.|-r|-e)|python3?\s+\S+\.py|poetry\s+\S|mvn|\./mvnw|gradle|\./gradlew|cargo\s+(?:build|test|run|check|clippy)|go\s+(?:generate|test|run|build)|bundle\s|rake|composer\s+install|tox|nox|pytest|pre-commit|vale|terraform\s+(?:init|plan|apply)|tofu\s+(?:init|plan|apply)|docker\s+(?:build|compose)|(?:skaffold|bazel|bazelisk|tilt|devspace)\s+\S|dotnet\s+(?:build|test|run|restore)|msbuild|ant|sbt|tsc|eslint|jest|phpunit|phpstan|golangci-lint|checkov|trivy|mkdocs|sphinx-build|bash\s+\S+|sh\s+\S+|\./\S+|ansible-playbook|helm\s+\S|just\s|task\s|goreleaser|stylelint|prettier|rubocop|bandit|pylint|mypy|flake8|webpack|tflint|cmake|jekyll|hugo)(?:\s|$)`)
 
 // switches are commands of git that change the work tree to another commit; fetch alone does not.
-var switches = regexp.MustCompile(`^git\s+(?:-\S+\s+\S+\s+)*(?:checkout|switch|merge|reset|pull|rebase|cherry-pick|worktree|clone)\s`)
+var switches = lazy.New(`^git\s+(?:-\S+\s+\S+\s+)*(?:checkout|switch|merge|reset|pull|rebase|cherry-pick|worktree|clone)\s`)
 
 // checkedOut judges what a job does after it has checked out an outsider's commit.
 func (f *flow) checkedOut(j *job) {

@@ -2,11 +2,11 @@ package pipeline
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const tektonType = "tekton/Object"
@@ -104,7 +104,7 @@ func (o *tekton) contained(s plinth.Value) {
 	}
 }
 
-var shells = regexp.MustCompile(`^(?:\S*/)?(?:ba|z|da|k)?sh$`)
+var shells = lazy.New(`^(?:\S*/)?(?:ba|z|da|k)?sh$`)
 
 func (o *tekton) step(s plinth.Value) {
 	o.contained(s)
@@ -125,7 +125,7 @@ func (o *tekton) step(s plinth.Value) {
 }
 
 var (
-	replaced = regexp.MustCompile(`\$\(((?:inputs\.)?(?:tt\.)?(?:params|body|header|headers|extensions|tasks|steps)(?:\.[\w.*-]+|\[["'][\w.-]+["']\])+(?:\[[\d*]+\])?)\)|\{\{\s*((?:body|headers)\.[\w.-]+|[a-z_]+)\s*\}\}`)
+	replaced = lazy.New(`\$\(((?:inputs\.)?(?:tt\.)?(?:params|body|header|headers|extensions|tasks|steps)(?:\.[\w.*-]+|\[["'][\w.-]+["']\])+(?:\[[\d*]+\])?)\)|\{\{\s*((?:body|headers)\.[\w.-]+|[a-z_]+)\s*\}\}`)
 	indexed  = strings.NewReplacer(`["`, ".", `"]`, "", `['`, ".", `']`, "", "[*]", "")
 )
 
@@ -213,8 +213,8 @@ func (o *tekton) value(spec plinth.Value, text string, at plinth.Location, depth
 }
 
 var (
-	payloadText  = regexp.MustCompile(`(?i)(?:title|body|message|[._-]ref|branch|branch_?name|ref_?name|files|label|description|comment|text|email|subject|query|phrase|commits?)$`)
-	payloadFixed = regexp.MustCompile(`(?i)(?:^|[._-])(?:\w*id|href|number|sha|after|before|size|count|created_at|updated_at|checkout_sha|full_name|\w*url|default_branch|node_id|action|state|status|event|\w*type|commit_?id|repository\.name|repo\.name|project\.name|slug|login|username|x-github-event|x-github-delivery)$`)
+	payloadText  = lazy.New(`(?i)(?:title|body|message|[._-]ref|branch|branch_?name|ref_?name|files|label|description|comment|text|email|subject|query|phrase|commits?)$`)
+	payloadFixed = lazy.New(`(?i)(?:^|[._-])(?:\w*id|href|number|sha|after|before|size|count|created_at|updated_at|checkout_sha|full_name|\w*url|default_branch|node_id|action|state|status|event|\w*type|commit_?id|repository\.name|repo\.name|project\.name|slug|login|username|x-github-event|x-github-delivery)$`)
 )
 
 // payload tells who decides a field of the event that starts a pipeline.
@@ -348,7 +348,7 @@ func (o *tekton) reference(v plinth.Value) {
 	}
 }
 
-var remoteTask = regexp.MustCompile(`https?://[^\s,\]"']+`)
+var remoteTask = lazy.New(`https?://[^\s,\]"']+`)
 
 // annotated judges the tasks that Pipelines as Code fetches for a run.
 func (o *tekton) annotated(v plinth.Value) {

@@ -2,11 +2,11 @@ package pipeline
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // outside is how much it means what outsiders write, by what starts the workflow.
@@ -271,11 +271,11 @@ func (f *flow) outputOfKnown(j *job, s *step, name string, depth int) taint {
 
 var (
 	// handedBack are the texts that a github-script makes its outputs.
-	handedBack = regexp.MustCompile("(?:core\\.setOutput\\(\\s*['\"`]([\\w-]+)['\"`]\\s*,|\\breturn\\b)\\s*([^\\n]*)")
-	writtenBy  = regexp.MustCompile(`\.(?:title|body|head\??\.(?:ref|label)|head_ref|head_branch|message|display_title)\b`)
-	fileRead   = regexp.MustCompile(`\breadFile(?:Sync)?\([^)\n]*`)
-	numeric    = regexp.MustCompile(`^(?:Number|parseInt|parseFloat|Boolean)\(`)
-	plainValue = regexp.MustCompile(`^(?:true|false|null|undefined|-?\d+|'[^'$]*'|"[^"$]*"|[\w.?\[\]]*\.(?:number|length|id|node_id|sha|html_url|url|state|draft|merged|created_at|updated_at)|!.*|.*(?:===|!==)[^?]*)\s*[);]*\s*;?$`)
+	handedBack = lazy.New("(?:core\\.setOutput\\(\\s*['\"`]([\\w-]+)['\"`]\\s*,|\\breturn\\b)\\s*([^\\n]*)")
+	writtenBy  = lazy.New(`\.(?:title|body|head\??\.(?:ref|label)|head_ref|head_branch|message|display_title)\b`)
+	fileRead   = lazy.New(`\breadFile(?:Sync)?\([^)\n]*`)
+	numeric    = lazy.New(`^(?:Number|parseInt|parseFloat|Boolean)\(`)
+	plainValue = lazy.New(`^(?:true|false|null|undefined|-?\d+|'[^'$]*'|"[^"$]*"|[\w.?\[\]]*\.(?:number|length|id|node_id|sha|html_url|url|state|draft|merged|created_at|updated_at)|!.*|.*(?:===|!==)[^?]*)\s*[);]*\s*;?$`)
 )
 
 // returned tells who decides an output of actions/github-script: what its script returns is result, others it sets by name.

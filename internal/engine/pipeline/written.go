@@ -1,10 +1,10 @@
 package pipeline
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // runner are variables that the runner sets for every step: https://docs.github.com/actions/reference/workflows-and-actions/variables.
@@ -45,10 +45,10 @@ func (f *flow) shellOf(j *job, s *step, depth int) *shell {
 }
 
 var (
-	writes   = regexp.MustCompile(`(?i)(?:^|[\s"'({,;@])([A-Za-z_][\w-]*)\s?(=|<<)`)
-	oldWrite = regexp.MustCompile(`::set-(output|env)\s+name=([\w-]+)::`)
-	document = regexp.MustCompile(`<<-?\s*["']?([A-Za-z_]\w*)["']?`)
-	tells    = regexp.MustCompile(`\b(?:echo|printf|print|cat|Write-Output|Write-Host|Out-File|Add-Content|tee)\b|>>|^["']`)
+	writes   = lazy.New(`(?i)(?:^|[\s"'({,;@])([A-Za-z_][\w-]*)\s?(=|<<)`)
+	oldWrite = lazy.New(`::set-(output|env)\s+name=([\w-]+)::`)
+	document = lazy.New(`<<-?\s*["']?([A-Za-z_]\w*)["']?`)
+	tells    = lazy.New(`\b(?:echo|printf|print|cat|Write-Output|Write-Host|Out-File|Add-Content|tee)\b|>>|^["']`)
 )
 
 // written tells who decides what the script of a step writes under a name to a file of the runner: GITHUB_OUTPUT or GITHUB_ENV. It answers

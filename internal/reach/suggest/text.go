@@ -1,9 +1,10 @@
 package suggest
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxText = 1 << 20 // bytes of one value that are searched for names
@@ -17,9 +18,9 @@ type mention struct {
 }
 
 var (
-	hosts = regexp.MustCompile(`(?:([A-Za-z][A-Za-z0-9+.-]*)://(?:[^\s/@"']*@)?)?([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*)(?::([0-9]{1,5})\b)?`)
+	hosts = lazy.New(`(?:([A-Za-z][A-Za-z0-9+.-]*)://(?:[^\s/@"']*@)?)?([A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*)(?::([0-9]{1,5})\b)?`)
 	// calledHost are the words in the name of a variable or flag whose value is a host.
-	calledHost = regexp.MustCompile(`(?i)host|addr|url|uri|server|service|endpoint|upstream|broker|database|backend|proxy|target|peer|seed`)
+	calledHost = lazy.New(`(?i)host|addr|url|uri|server|service|endpoint|upstream|broker|database|backend|proxy|target|peer|seed`)
 )
 
 // schemePorts are the ports that schemes have by themselves.

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 	"github.com/plinthsec/plinth/internal/reach"
 )
 
@@ -259,7 +259,7 @@ func (p *Peer) write(b *strings.Builder) {
 }
 
 // bare are texts that YAML takes for nothing but texts.
-var bare = regexp.MustCompile(`^[a-z][a-z0-9./-]*[a-z0-9]$`)
+var bare = lazy.New(`^[a-z][a-z0-9./-]*[a-z0-9]$`)
 
 func quote(s string) string {
 	if bare.MatchString(s) && !slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off"}, s) {

@@ -9,11 +9,11 @@ import (
 	"bytes"
 	"context"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // The types of the resources.
@@ -94,11 +94,11 @@ func kindOf(name string, data []byte) string {
 }
 
 var (
-	groovyForm = regexp.MustCompile(`(?m)^\s*pipeline\s*\{(?s:.*)\bstages\b|^\s*node\s*[({](?s:.*)\bstage\s*[('"]`)
-	fillForm   = regexp.MustCompile(`(?:^|[^$])\{\{`) // something else fills it in first
-	azureForm  = regexp.MustCompile(`(?m)^\s*- task: \w+@\d+\s*$`)
-	tektonForm = regexp.MustCompile(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
-	helmForm   = regexp.MustCompile(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
+	groovyForm = lazy.New(`(?m)^\s*pipeline\s*\{(?s:.*)\bstages\b|^\s*node\s*[({](?s:.*)\bstage\s*[('"]`)
+	fillForm   = lazy.New(`(?:^|[^$])\{\{`) // something else fills it in first
+	azureForm  = lazy.New(`(?m)^\s*- task: \w+@\d+\s*$`)
+	tektonForm = lazy.New(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
+	helmForm   = lazy.New(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
 )
 
 // Read emits one resource for each document and one for each job of a workflow.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // scripts hands over the scripts of the repository that pipelines call and that may run what they are given as code: each once.
@@ -20,8 +20,8 @@ type scripts struct {
 }
 
 var (
-	named     = regexp.MustCompile(`[\w./-]+\.(?:sh|bash)\b`)
-	evaluates = regexp.MustCompile(`\beval\b|\bsh\s+(?:-\w+\s+)*-\w*c\b|\bpython[23]?\s+-c|\b(?:ruby|perl|node)\s+-e|\bssh\s`)
+	named     = lazy.New(`[\w./-]+\.(?:sh|bash)\b`)
+	evaluates = lazy.New(`\beval\b|\bsh\s+(?:-\w+\s+)*-\w*c\b|\bpython[23]?\s+-c|\b(?:ruby|perl|node)\s+-e|\bssh\s`)
 )
 
 // called looks for the names of scripts in a pipeline: they count from the root of the repository, from the folder of the file, and

@@ -5,8 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // kind is what the answer to one path is.
@@ -64,7 +66,7 @@ func kinds() []kind {
 	return out
 }
 
-var known = kinds()
+var known = sync.OnceValue(kinds)
 
 // builder makes resources of answers.
 type builder struct {
@@ -77,8 +79,9 @@ type builder struct {
 // answer takes one answer and tells whether anybody knows its path; one that is an error is told.
 func (b *builder) answer(asked string, v plinth.Value) bool {
 	asked, _, _ = strings.Cut(asked, "?")
-	for i := range known {
-		k := &known[i]
+	all := known()
+	for i := range all {
+		k := &all[i]
 		m := k.path.FindStringSubmatch(asked)
 		if m == nil {
 			continue
@@ -137,7 +140,7 @@ func (b *builder) refused(asked string, v plinth.Value) bool {
 }
 
 // paid are the settings of GitLab that not every edition has: https://docs.gitlab.com/subscriptions/choosing_subscription/.
-var paid = regexp.MustCompile(`^(projects|groups)/[^/]+/(approvals|approval_rules|push_rule|protected_environments)$|^groups/[^/]+/hooks$`)
+var paid = lazy.New(`^(projects|groups)/[^/]+/(approvals|approval_rules|push_rule|protected_environments)$|^groups/[^/]+/hooks$`)
 
 func notFound(v plinth.Value) bool {
 	status, _ := v.Get("status")
@@ -146,7 +149,7 @@ func notFound(v plinth.Value) bool {
 }
 
 // protecting are the answers without which nobody knows whether a repository is protected.
-var protecting = regexp.MustCompile(`^(repos/[^/]+/[^/]+)/(branches/.+/protection|rulesets(/.+)?)$`)
+var protecting = lazy.New(`^(repos/[^/]+/[^/]+)/(branches/.+/protection|rulesets(/.+)?)$`)
 
 // hidden notes that a repository may be protected by what nobody could look at.
 func (b *builder) hidden(repository string) {

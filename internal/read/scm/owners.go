@@ -8,6 +8,7 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -111,7 +112,7 @@ func probes(fsys fs.FS, root string) []string {
 	return out
 }
 
-var section = regexp.MustCompile(`^\^?\[[^\]]+\](\[\d+\])?\s*(.*)$`)
+var section = lazy.New(`^\^?\[[^\]]+\](\[\d+\])?\s*(.*)$`)
 
 func hasSections(lines []string) bool {
 	for _, l := range lines {
@@ -123,7 +124,7 @@ func hasSections(lines []string) bool {
 }
 
 // owner is who can own: a user, a team, a group, a role of GitLab, an address.
-var owner = regexp.MustCompile(`^(@@?[\w.][\w.-]*(/[\w.-]+)*|[^@\s]+@[^@\s]+\.[^@\s]+)$`)
+var owner = lazy.New(`^(@@?[\w.][\w.-]*(/[\w.-]+)*|[^@\s]+@[^@\s]+\.[^@\s]+)$`)
 
 // parseOwners reads the lines; wrong is told what the service does not understand and leaves out.
 func parseOwners(lines []string, gitlab bool, wrong func(line int, what string)) []owned {

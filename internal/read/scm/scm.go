@@ -10,11 +10,11 @@ import (
 	"bytes"
 	"context"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const (
@@ -34,9 +34,9 @@ func (reader) Name() string { return "scm" }
 
 var (
 	// keyed is the beginning of an object whose keys are paths of an API.
-	keyed = regexp.MustCompile(`^\s*\{\s*"/?(repos/[^"/\s]+/[^"/\s]+|orgs/[^"/\s]+|projects/[^"/\s]+|groups/[^"/\s]+)(/[^"\s]*)?"\s*:\s*[\[{]`)
+	keyed = lazy.New(`^\s*\{\s*"/?(repos/[^"/\s]+/[^"/\s]+|orgs/[^"/\s]+|projects/[^"/\s]+|groups/[^"/\s]+)(/[^"\s]*)?"\s*:\s*[\[{]`)
 	// filed is the name of a file that holds one answer.
-	filed = regexp.MustCompile(`^(?:.*/)?(?:github/((?:repos/[^/]+|orgs)/[^/]+(?:/.+)?)|gitlab/((?:projects|groups)/[^/]+(?:/.+)?))\.json$`)
+	filed = lazy.New(`^(?:.*/)?(?:github/((?:repos/[^/]+|orgs)/[^/]+(?:/.+)?)|gitlab/((?:projects|groups)/[^/]+(?:/.+)?))\.json$`)
 )
 
 // Wants decides by the shape, and by the folder where a name says what was asked.

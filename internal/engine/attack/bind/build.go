@@ -3,11 +3,11 @@ package bind
 import (
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxMatrix = 256 // combinations of one matrix, the limit of GitHub itself
@@ -91,7 +91,7 @@ func stepBuilds(r *plinth.Resource, s plinth.Value, dir string, vars map[string]
 	return commandBuilds(r, run, substitute(dir, vars), vars)
 }
 
-var expression = regexp.MustCompile(`\$\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}`)
+var expression = lazy.New(`\$\{\{\s*([A-Za-z_][\w.-]*)\s*\}\}`)
 
 // unknown stands for a part of a text that is made when the pipeline runs.
 const unknown = "\x00"
@@ -224,7 +224,7 @@ func scriptBuilds(r *plinth.Resource) []build {
 	return out
 }
 
-var shellVariable = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)\}?|\$\([^)]*\)`)
+var shellVariable = lazy.New(`\$\{?([A-Za-z_]\w*)\}?|\$\([^)]*\)`)
 
 // commandBuilds reads docker build, docker buildx build, podman build and buildah bud in a script. Variables of the environment
 // that the pipeline sets itself are known, others are not.

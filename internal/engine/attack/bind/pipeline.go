@@ -2,12 +2,12 @@ package bind
 
 import (
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/iam"
 	"github.com/plinthsec/plinth/internal/iam/account"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const githubIssuer = "token.actions.githubusercontent.com"
@@ -174,7 +174,7 @@ const (
 	bitbucketIssuer = "api.bitbucket.org/2.0/workspaces"
 )
 
-var roleForm = regexp.MustCompile(`arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+`)
+var roleForm = lazy.New(`arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+`)
 
 // otherPipeline tells which roles the pipelines of other services ask for: those whose ARN stands where a token of the service is at hand.
 func (w *scene) otherPipeline(r *plinth.Resource) {

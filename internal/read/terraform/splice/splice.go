@@ -4,13 +4,15 @@ package splice
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // maxDepth bounds nested blocks; providers nest fewer than ten.
@@ -108,7 +110,7 @@ func (b *Block) option() {
 }
 
 // option is the name of a database's or server's parameter.
-var option = regexp.MustCompile(`^"[a-z]+([_.][a-z]+)*"$`)
+var option = lazy.New(`^"[a-z]+([_.][a-z]+)*"$`)
 
 func sortAttrs(list []Attr) {
 	for i := 1; i < len(list); i++ {
@@ -163,8 +165,8 @@ func impersonal(x hclsyntax.Expression, src []byte, depth int) bool {
 
 // general is what a policy says of anybody: s3:*, 2012-10-17, aws:SecureTransport, /*; account is what names somebody.
 var (
-	general = regexp.MustCompile(`^[A-Za-z0-9:*/_.-]*$`)
-	account = regexp.MustCompile(`^arn:|[0-9]{12}`)
+	general = lazy.New(`^[A-Za-z0-9:*/_.-]*$`)
+	account = lazy.New(`^arn:|[0-9]{12}`)
 )
 
 // mapping reads the entries of a map whose names are literal.
@@ -205,7 +207,7 @@ func expression(name string, start int, x hclsyntax.Expression, src []byte) Attr
 }
 
 // personal are arguments whose value only the owner knows, whatever it looks like.
-var personal = regexp.MustCompile(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|group|cpu|memory|storage|concurrency|executions)$`)
+var personal = lazy.New(`(^|_)(names?|ids?|arns?|identifiers?|cidrs?|blocks|emails?|phone|urls?|uri|buckets?|users?|username|password|roles?|subnets?|images?|ami|regions?|zones?|location|domains?|topic|ips?|address(es)?|ranges|ports?|tags|labels|keys?|version|sku|instance_class|instance_type|engine|family|description|prefixes|path|runtime|handler|filename|member|members|principals?|profile|acl|protocol|special_group|content_type|key_type|kind|kms|owner|class|account|size|group|cpu|memory|storage|concurrency|executions)$`)
 
 // Personal tells whether only the owner knows the value of an argument or property, from its name in snake or camel case. The version of
 // TLS, and whether to upgrade by itself, are nobody's own.
@@ -214,7 +216,7 @@ func Personal(name string) bool {
 	return personal.MatchString(name) && !strings.Contains(name, "tls") && !strings.HasPrefix(name, "auto_")
 }
 
-var hump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+var hump = lazy.New(`([a-z0-9])([A-Z])`)
 
 // Word tells whether a text is a word of the provider's: ENABLED, aws:kms.
 func Word(s string) bool {
@@ -222,7 +224,7 @@ func Word(s string) bool {
 }
 
 // word is a value from a provider's list: ENABLED, aws:kms, TLSv1.2_2021, audit.
-var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
+var word = lazy.New(`^[A-Za-z][A-Za-z0-9_.:-]{0,48}$`)
 
 func plain(v cty.Value) bool {
 	if !v.IsKnown() || v.IsNull() {
@@ -246,7 +248,15 @@ func plain(v cty.Value) bool {
 	return false
 }
 
-var numeric = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,2})?$`)
+var numeric = lazy.New(`^[0-9]{1,6}(\.[0-9]{1,2})?$`)
+
+// Name writes the name of a map's entry: quoted where it is no identifier.
+func Name(s string) string {
+	if hclsyntax.ValidIdentifier(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
 
 // Attr returns the argument of that name.
 func (b *Block) Attr(name string) (Attr, bool) {
