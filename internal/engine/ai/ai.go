@@ -65,28 +65,30 @@ type catalog struct {
 
 // Engine looks at files. It is safe for concurrent use.
 type Engine struct {
-	rules  map[string]*plinth.Rule
-	calls  []*audit
-	known  catalog
-	broken error // of the embedded data
+	rules map[string]*plinth.Rule
+	calls []*audit
+	known catalog
+	words map[language]*finder
+	first map[language][]string // the words without which a program is not read
+	load  func() error          // reads the embedded data, once somebody needs them
 
 	mu        sync.Mutex
 	found     []plinth.Finding
 	resources map[plinth.ID]*plinth.Resource
 }
 
-// New returns an engine for the audits. That the embedded data cannot be read is the error of Check.
+// New returns an engine for the audits.
 func New(list []*plinth.Rule) *Engine {
 	e := &Engine{rules: map[string]*plinth.Rule{}, resources: map[plinth.ID]*plinth.Resource{}}
 	for _, r := range list {
 		e.rules[r.ID] = r
 	}
-	e.broken = e.load()
+	e.load = sync.OnceValue(e.read)
 	return e
 }
 
-// load reads which calls the audits mean, and the names of libraries.
-func (e *Engine) load() error {
+// read reads which calls the audits mean, and the names of libraries.
+func (e *Engine) read() error {
 	if err := yaml.Unmarshal(libraries, &e.known); err != nil {
 		return fmt.Errorf("libraries.yaml: %w", err)
 	}
@@ -117,6 +119,17 @@ func (e *Engine) load() error {
 		e.calls = append(e.calls, a)
 	}
 	slices.SortFunc(e.calls, func(a, b *audit) int { return strings.Compare(a.rule.ID, b.rule.ID) })
+	e.words, e.first = map[language]*finder{}, map[language][]string{}
+	for _, lang := range languages {
+		e.first[lang] = wordsOf(lang)
+		all := slices.Concat(e.first[lang], e.known.With)
+		for _, a := range e.calls {
+			if slices.Contains(a.in, lang) {
+				all = append(all, a.with...)
+			}
+		}
+		e.words[lang] = newFinder(all)
+	}
 	return nil
 }
 
@@ -139,17 +152,21 @@ func (e *Engine) Name() string { return Name }
 func (e *Engine) Knows(id string) bool { return e.rules[id] != nil }
 
 // File looks at a file of the target, or at a member of an archive.
-func (e *Engine) File(name string, data []byte, _ func(plinth.Problem)) {
+func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) {
 	if len(data) == 0 {
 		return
 	}
 	l := &look{engine: e, path: name, base: strings.ToLower(path.Base(name)), data: data}
 	switch lang := languageOf(name); {
 	case lang != noLanguage:
-		l.program(lang)
+		if l.loaded(problem) {
+			l.program(lang)
+		}
 	case l.binary():
 	default:
-		l.manifest()
+		if form := manifestOf(l.path, l.base); form != nil && l.loaded(problem) {
+			l.manifest(form)
+		}
 		l.settings()
 		l.started()
 		l.prompt()
@@ -167,6 +184,15 @@ func (e *Engine) File(name string, data []byte, _ func(plinth.Problem)) {
 	}
 }
 
+// loaded tells whether the embedded data are there.
+func (l *look) loaded(problem func(plinth.Problem)) bool {
+	err := l.engine.load()
+	if err != nil {
+		problem(plinth.Problem{Kind: plinth.Internal, At: plinth.Location{Path: l.path}, Text: err.Error()})
+	}
+	return err == nil
+}
+
 // Resources are what the files use of artificial intelligence, sorted by id.
 func (e *Engine) Resources() []*plinth.Resource {
 	e.mu.Lock()
@@ -181,9 +207,6 @@ func (e *Engine) Resources() []*plinth.Resource {
 
 // Check hands over what was found in the files.
 func (e *Engine) Check(ctx context.Context, _ *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
-	if e.broken != nil {
-		return plinth.Coverage{}, e.broken
-	}
 	for _, f := range e.found {
 		report(f)
 	}

@@ -111,10 +111,10 @@ func FuzzFile(f *testing.F) {
 	f.Add("a.ts", "import OpenAI from 'openai'\nclient.responses.create({model: `gpt-${x.email}`, /* */ input: 'a' + user.ssn})")
 	f.Add(".mcp.json", `{"mcpServers": {"f": {"command": "npx", "args": ["-y", "x", "/"], "env": {"A_TOKEN": "k3y"}, "url": "http://a.b"}}}`)
 	f.Add("pyproject.toml", "dependencies = [\n\"openai>=1\",\n]\n")
-	f.Fuzz(func(t *testing.T, name, text string) {
-		if !strings.Contains(name, "..") && !strings.HasPrefix(name, "/") && name != "" {
-			list, _ := ai.Audits()
-			ai.New(list).File(name, []byte(text), func(plinth.Problem) {})
-		}
-	})
+	list, err := ai.Audits()
+	if err != nil {
+		f.Fatal(err)
+	}
+	e := ai.New(list)
+	f.Fuzz(func(t *testing.T, name, text string) { e.File(name, []byte(text), func(plinth.Problem) {}) })
 }

@@ -2,18 +2,23 @@ package ai
 
 import (
 	"bytes"
-	"regexp"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
-// wordsOf are what a program of a language must hold one of to be read at all. The list is short, since it is asked for every file.
-var wordsOf = map[language][][]byte{
-	python: split("pickle joblib torch keras numpy np. transformers from_pretrained trust_remote_code langchain llama openai anthropic genai vertexai bedrock ollama litellm mistral cohere crewai autogen smolagents allow_dangerous allow_code agent vllm diffusers dill mcp"),
-	script: split("openai anthropic genai generative-ai langchain llamaindex ollama ai-sdk mistral cohere groq-sdk bedrock modelcontextprotocol huggingface vertexai ShellTool allow_dangerous \"ai\" 'ai'"),
-	golang: split("openai anthropic genai generative-ai langchaingo ollama bedrock mcp-go modelcontextprotocol genkit vertexai eino"),
+// wordsOf are what a program of a language must hold one of to be read at all. The list is short, since every file is searched for it.
+func wordsOf(lang language) []string {
+	switch lang {
+	case python:
+		return strings.Fields("pickle joblib torch keras numpy np.load transformers from_pretrained trust_remote_code langchain llama openai anthropic genai generativeai vertexai bedrock ollama litellm mistral cohere crewai autogen smolagents allow_dangerous allow_code_execution agent.run agent.invoke agent.ainvoke agent_executor vllm diffusers dill haystack dspy pydantic_ai semantic_kernel fastmcp")
+	case script:
+		return strings.Fields("openai anthropic genai generative-ai langchain llamaindex ollama @ai-sdk mistral cohere groq-sdk bedrock modelcontextprotocol huggingface vertexai \"ai\" 'ai' @mastra")
+	}
+	return strings.Fields("openai anthropic genai generative-ai langchaingo ollama bedrock mcp-go modelcontextprotocol genkit vertexai eino")
 }
 
 func split(s string) (out [][]byte) {
@@ -27,24 +32,27 @@ func mentions(data []byte, words [][]byte) bool {
 	return slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(data, w) })
 }
 
-// program looks at a program.
+// program looks at a program. Nobody but its tests runs a test: it is left out.
 func (l *look) program(lang language) {
-	if len(l.data) > maxProgram || !mentions(l.data, wordsOf[lang]) || minified(l.data) {
+	if len(l.data) > maxProgram || tested(l.path) {
+		return
+	}
+	words := l.engine.words[lang].find(l.data)
+	if !words.some(l.engine.first[lang]) || minified(l.data) {
 		return
 	}
 	toks := lex(lang, l.data)
 	l.imports(lang, toks)
-	lower := string(bytes.ToLower(l.data))
 	var open []*audit
 	for _, a := range l.engine.calls {
-		if slices.Contains(a.in, lang) && (len(a.with) == 0 || slices.ContainsFunc(a.with, func(w string) bool { return strings.Contains(lower, strings.ToLower(w)) })) {
+		if slices.Contains(a.in, lang) && (len(a.with) == 0 || words.some(a.with)) {
 			open = append(open, a)
 		}
 	}
-	if tested.MatchString(l.path) {
-		open = nil // nobody but its tests runs it
+	models := len(l.resources) > 0 && words.some(l.engine.known.With)
+	if len(open) == 0 && !models {
+		return
 	}
-	models := len(l.resources) > 0 && slices.ContainsFunc(l.engine.known.With, func(w string) bool { return strings.Contains(lower, w) })
 	for _, c := range calls(lang, toks) {
 		for _, a := range open {
 			if a.matches(&c) {
@@ -58,7 +66,17 @@ func (l *look) program(lang language) {
 }
 
 // tested tells by its path that a program is a test.
-var tested = regexp.MustCompile(`(?i)(^|/)(tests?|__tests__|testing|spec|integration_tests)/|(^|/)(test_[^/]*|[^/]*_test|conftest)\.(py|go)$|\.(test|spec)\.[cm]?[jt]sx?$`)
+func tested(name string) bool {
+	name = strings.ToLower(name)
+	dir, base := path.Split(name)
+	for _, d := range []string{"test/", "tests/", "__tests__/", "testing/", "spec/", "integration_tests/"} {
+		if strings.HasPrefix(dir, d) || strings.Contains(dir, "/"+d) {
+			return true
+		}
+	}
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	return strings.HasPrefix(base, "test_") || strings.HasSuffix(stem, "_test") || stem == "conftest" || strings.HasSuffix(stem, ".test") || strings.HasSuffix(stem, ".spec")
+}
 
 func minified(data []byte) bool {
 	for len(data) > maxLine {
@@ -107,10 +125,13 @@ func short(c *call) string {
 
 // called tells whether a function is the one that is meant: by its whole name, or as a method (.name) of anything.
 func called(callee, meant string) bool {
-	if method, ok := strings.CutPrefix(meant, "."); ok {
-		return strings.HasSuffix(callee, "."+method)
+	if !strings.HasSuffix(callee, meant) {
+		return false
 	}
-	return callee == meant || strings.HasSuffix(callee, "."+meant) && !strings.Contains(meant, ".")
+	if meant[0] == '.' || len(callee) == len(meant) {
+		return true
+	}
+	return callee[len(callee)-len(meant)-1] == '.' && !strings.Contains(meant, ".")
 }
 
 func (a *audit) matches(c *call) bool {
@@ -186,12 +207,12 @@ func library(list []string, what string, lang language) string {
 }
 
 func (l *look) asksModel(c *call) bool {
-	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(c.callee, m) || "."+c.callee == m })
+	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(c.callee, m) || m[0] == '.' && c.callee == m[1:] })
 }
 
 // model notes which model a call asks, what it is told first, and whether it is told what is nobody's business.
 func (l *look) model(c *call) {
-	asks := !tested.MatchString(l.path) && l.asksModel(c)
+	asks := l.asksModel(c)
 	for _, a := range c.args {
 		s, literal := a.literal()
 		switch a.name {
@@ -214,17 +235,17 @@ func (l *look) model(c *call) {
 }
 
 // modelName is how providers write the names of models.
-var modelName = regexp.MustCompile(`^[A-Za-z][\w.:@/-]{2,120}$`)
+var modelName = lazy.New(`^[A-Za-z][\w.:@/-]{2,120}$`)
 
 // holes is what stands in the braces of an interpolated text.
-var holes = regexp.MustCompile(`\$?\{([^{}]*)\}`)
+var holes = lazy.New(`\$?\{([^{}]*)\}`)
 
 // personal is a name in the words of an argument that says personal or secret, "" where there is none. Only what is put into a text
 // counts: a key of a map, or a parameter of the call itself, is no part of a prompt.
 func (l *look) personal(toks []token) string {
 	for i, t := range toks {
 		if t.kind == text && t.inter {
-			for _, m := range holes.FindAllStringSubmatch(t.s, -1) {
+			for _, m := range holes.Compiled().FindAllStringSubmatch(t.s, -1) {
 				if l.isPersonal(m[1]) {
 					return strings.TrimSpace(m[1])
 				}

@@ -3,12 +3,12 @@ package ai
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/document"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxSettings = 1 << 20 // bytes of a configuration that people write
@@ -68,7 +68,7 @@ func texts(v plinth.Value) (out []string) {
 }
 
 // version is a version behind the name of a package: @1.2.3, ==1.2.3, @sha256:…; not a tag such as @latest.
-var version = regexp.MustCompile(`.(@v?\d[\w.+-]*|==\d[\w.+-]*|@[0-9a-f]{40}|@sha256:[0-9a-f]{64})$`)
+var version = lazy.New(`.(@v?\d[\w.+-]*|==\d[\w.+-]*|@[0-9a-f]{40}|@sha256:[0-9a-f]{64})$`)
 
 // server looks at one MCP server.
 func (l *look) server(name string, v plinth.Value) {
@@ -122,7 +122,7 @@ func local(host string) bool {
 	return host == "localhost" || host == "[::1]" || strings.HasPrefix(host, "127.") || host == "0.0.0.0" || host == "host.docker.internal" || strings.Contains(host, "$") || !strings.Contains(host, ".")
 }
 
-var secretName = regexp.MustCompile(`(?i)(token|secret|password|passwd|api_?key|access_?key|authorization|private_?key)$`)
+var secretName = lazy.New(`(?i)(token|secret|password|passwd|api_?key|access_?key|authorization|private_?key)$`)
 
 // isSecret tells a value from a reference and from what stands in the place of one.
 func isSecret(s string) bool {
@@ -232,7 +232,7 @@ func (l *look) permissions(v plinth.Value) {
 }
 
 // switches are options with which agents ask nobody, and the words that tell that the line starts an agent.
-var switches = regexp.MustCompile(`(--dangerously-skip-permissions|--dangerously-bypass-approvals-and-sandbox|\b(?:gemini|codex|q chat)\b[^#\n]*\s(?:--yolo|--trust-all-tools))(?:[\s"'\\=]|$)`)
+var switches = lazy.New(`(--dangerously-skip-permissions|--dangerously-bypass-approvals-and-sandbox|\b(?:gemini|codex|q chat)\b[^#\n]*\s(?:--yolo|--trust-all-tools))(?:[\s"'\\=]|$)`)
 
 // started looks for agents that scripts, containers and pipelines start without asking.
 func (l *look) started() {
@@ -242,7 +242,7 @@ func (l *look) started() {
 		return
 	}
 	for i, line := range bytes.Split(l.data, []byte("\n")) {
-		m := switches.FindSubmatchIndex(line)
+		m := switches.Compiled().FindSubmatchIndex(line)
 		if m == nil || bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) || bytes.Contains(line[:m[0]], []byte(" #")) || bytes.Contains(line[:m[0]], []byte("echo ")) {
 			continue
 		}

@@ -3,11 +3,11 @@ package ai
 import (
 	"bytes"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 const maxManifest = 4 << 20 // bytes of a list of dependencies
@@ -51,37 +51,44 @@ func pickled(base string) bool {
 	return false
 }
 
-// manifest notes the libraries that a list of dependencies names.
-func (l *look) manifest() {
-	var list []string
-	var form *regexp.Regexp
-	known := &l.engine.known
-	ext := path.Ext(l.base)
+// form is how a kind of manifest names packages: a line's first group is the package, the second its version.
+type form struct {
+	line  lazy.Regexp
+	names func(*catalog) []string
+}
+
+// manifestOf returns the form of a list of dependencies, nil for other files.
+func manifestOf(name, base string) *form {
+	ext := path.Ext(base)
 	switch {
-	case l.base == "package.json":
-		list, form = known.Script, inJSON
-	case strings.HasPrefix(l.base, "requirements") && (ext == ".txt" || ext == ".in"), ext == ".txt" && strings.HasSuffix(path.Dir("/"+l.path), "/requirements"):
-		list, form = known.Python, inRequirements
-	case l.base == "pyproject.toml", l.base == "pipfile", l.base == "setup.cfg":
-		list, form = known.Python, inProject
-	case l.base == "go.mod":
-		list, form = known.Golang, inModule
-	case l.base == "pom.xml":
-		list, form = known.Java, inMaven
-	case strings.HasPrefix(l.base, "build.gradle"):
-		list, form = known.Java, inGradle
-	case ext == ".csproj", ext == ".fsproj", l.base == "directory.packages.props":
-		list, form = known.Dotnet, inProjectXML
-	case l.base == "cargo.toml":
-		list, form = known.Rust, inCargo
-	default:
-		return
+	case base == "package.json":
+		return &form{inJSON, func(c *catalog) []string { return c.Script }}
+	case strings.HasPrefix(base, "requirements") && (ext == ".txt" || ext == ".in"), ext == ".txt" && strings.HasSuffix(path.Dir("/"+name), "/requirements"):
+		return &form{inRequirements, func(c *catalog) []string { return c.Python }}
+	case base == "pyproject.toml", base == "pipfile", base == "setup.cfg":
+		return &form{inProject, func(c *catalog) []string { return c.Python }}
+	case base == "go.mod":
+		return &form{inModule, func(c *catalog) []string { return c.Golang }}
+	case base == "pom.xml":
+		return &form{inMaven, func(c *catalog) []string { return c.Java }}
+	case strings.HasPrefix(base, "build.gradle"):
+		return &form{inGradle, func(c *catalog) []string { return c.Java }}
+	case ext == ".csproj", ext == ".fsproj", base == "directory.packages.props":
+		return &form{inProjectXML, func(c *catalog) []string { return c.Dotnet }}
+	case base == "cargo.toml":
+		return &form{inCargo, func(c *catalog) []string { return c.Rust }}
 	}
+	return nil
+}
+
+// manifest notes the libraries that a list of dependencies names.
+func (l *look) manifest(f *form) {
 	if len(l.data) > maxManifest {
 		return
 	}
+	list := f.names(&l.engine.known)
 	for i, line := range strings.Split(string(l.data), "\n") {
-		m := form.FindStringSubmatchIndex(line)
+		m := f.line.FindStringSubmatchIndex(line)
 		if m == nil {
 			continue
 		}
@@ -99,14 +106,14 @@ func (l *look) manifest() {
 
 // How a line of a manifest names a package and its version.
 var (
-	inJSON         = regexp.MustCompile(`^\s*"([@\w./-]+)"\s*:\s*"([~^<>=]*\s*\d[^"]*|latest|\*|workspace:[^"]*)"`)
-	inRequirements = regexp.MustCompile(`^([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*(?:[=<>~!]=?=?\s*([\w.*+-]+))?`)
-	inProject      = regexp.MustCompile(`^\s*"?([A-Za-z][\w.-]*)(?:\[[^\]]*\])?"?\s*(?:=\s*[{"]|[=<>~!]=|[",]|$)\s*(?:version = ")?\^?~?([\d][\w.*]*)?`)
-	inModule       = regexp.MustCompile(`^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/[\w./-]+)\s+(v[\w.+-]+)`)
-	inMaven        = regexp.MustCompile(`<groupId>\s*([\w.-]+)\s*</groupId>`)
-	inGradle       = regexp.MustCompile(`['"]([\w.-]+):[\w.-]+(?::([\w.+-]+))?['"]`)
-	inProjectXML   = regexp.MustCompile(`<Package(?:Reference|Version)\s+Include="([\w.-]+)"(?:\s+Version="([^"]+)")?`)
-	inCargo        = regexp.MustCompile(`^([a-z][\w-]*)\s*=\s*(?:\{\s*version\s*=\s*)?"?([\d][\w.]*)?`)
+	inJSON         = lazy.New(`^\s*"([@\w./-]+)"\s*:\s*"([~^<>=]*\s*\d[^"]*|latest|\*|workspace:[^"]*)"`)
+	inRequirements = lazy.New(`^([A-Za-z][\w.-]*)(?:\[[^\]]*\])?\s*(?:[=<>~!]=?=?\s*([\w.*+-]+))?`)
+	inProject      = lazy.New(`^\s*"?([A-Za-z][\w.-]*)(?:\[[^\]]*\])?"?\s*(?:=\s*[{"]|[=<>~!]=|[",]|$)\s*(?:version = ")?\^?~?([\d][\w.*]*)?`)
+	inModule       = lazy.New(`^\s*(?:require\s+)?([\w.-]+\.[\w.-]+/[\w./-]+)\s+(v[\w.+-]+)`)
+	inMaven        = lazy.New(`<groupId>\s*([\w.-]+)\s*</groupId>`)
+	inGradle       = lazy.New(`['"]([\w.-]+):[\w.-]+(?::([\w.+-]+))?['"]`)
+	inProjectXML   = lazy.New(`<Package(?:Reference|Version)\s+Include="([\w.-]+)"(?:\s+Version="([^"]+)")?`)
+	inCargo        = lazy.New(`^([a-z][\w-]*)\s*=\s*(?:\{\s*version\s*=\s*)?"?([\d][\w.]*)?`)
 )
 
 func listed(list []string, what string) bool {

@@ -62,7 +62,7 @@ type lexer struct {
 
 // lex returns the tokens of a program; a program that is too long is cut.
 func lex(lang language, data []byte) []token {
-	l := &lexer{lang: lang, data: data, line: 1}
+	l := &lexer{lang: lang, data: data, line: 1, out: make([]token, 0, len(data)/6)}
 	for l.at < len(data) && len(l.out) < maxTokens {
 		l.next()
 	}
@@ -70,8 +70,17 @@ func lex(lang language, data []byte) []token {
 }
 
 func isWord(c byte) bool {
-	return c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+	return c >= 'a' && c <= 'z' || c == '_' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '$' || c >= 0x80
 }
+
+// marks are the bytes of punctuation, so that none is allocated.
+var marks = func() string {
+	var b [0x80]byte
+	for i := range b {
+		b[i] = byte(i)
+	}
+	return string(b[:])
+}()
 
 func (l *lexer) next() {
 	c := l.data[l.at]
@@ -82,7 +91,10 @@ func (l *lexer) next() {
 		l.line++
 		l.start = l.at
 	case c == ' ' || c == '\t' || c == '\r':
-		l.at++
+		for l.at++; l.at < len(l.data) && l.data[l.at] == ' '; l.at++ {
+		}
+	case c < 0x80 && isWord(c):
+		l.word()
 	case l.lang == python && c == '#':
 		l.skip(bytes.IndexByte(rest, '\n'))
 	case l.lang != python && bytes.HasPrefix(rest, []byte("//")):
@@ -98,7 +110,7 @@ func (l *lexer) next() {
 	case isWord(c):
 		l.word()
 	default:
-		l.add(mark, string(c), false)
+		l.add(mark, marks[c:c+1], false)
 		l.at++
 	}
 }
@@ -184,7 +196,10 @@ type arg struct {
 // text is the argument's words, for comparison.
 func (a arg) text() string {
 	var b strings.Builder
-	for _, t := range a.tokens {
+	for i, t := range a.tokens {
+		if i > 0 && t.kind < mark && a.tokens[i-1].kind < mark {
+			b.WriteByte(' ')
+		}
 		if t.kind == text {
 			b.WriteByte('"')
 			b.WriteString(t.s)
