@@ -97,7 +97,7 @@ func (a *advisory) holds(version string) bool {
 func (f *flow) knows(v plinth.Value, around plinth.Location) {
 	uses, ref, version := f.look.used(v)
 	if strings.HasPrefix(uses, "./") {
-		f.add(sight{audit: "pipeline-self-repository", severity: plinth.Low, at: f.content(v), around: around, path: pathOf(v), message: uses})
+		f.add(sight{audit: "pipeline-self-repository", severity: plinth.Info, at: f.content(v), around: around, path: pathOf(v), message: uses})
 	}
 	parts := strings.Split(strings.ToLower(uses), "/")
 	if len(parts) < 2 || local(uses) || strings.HasPrefix(uses, "docker://") || strings.Contains(uses, "${{") {

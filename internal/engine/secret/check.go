@@ -77,6 +77,8 @@ func (c *check) judge(s []byte) quality {
 	switch {
 	case c.structure != nil && !c.structure(s):
 		return no
+	case c.structure != nil && standsInCoded(s):
+		return hollow
 	case empty || bytes.HasPrefix(s, certificate) || bytes.HasPrefix(s, publicKey) || !c.plain && standsIn(s) || bytes.HasPrefix(s, pemHead) && !filled(s):
 		return hollow
 	}
@@ -154,6 +156,16 @@ func standsIn(s []byte) bool {
 		return slices.ContainsFunc(fillers, func(w string) bool { return bytes.Contains(low, []byte(w)) })
 	}
 	return len(s) > len("password") && bytes.HasSuffix(low, []byte("password"))
+}
+
+// standsInCoded tells whether what base64 holds stands in for a secret: words, a block in PEM without a key.
+func standsInCoded(s []byte) bool {
+	text, ok := unbase64(s)
+	if !ok {
+		return false
+	}
+	text = bytes.TrimSpace(text)
+	return usual[string(text[:min(len(text), longestUsual)])] || standsIn(text) || bytes.HasPrefix(text, pemHead) && !filled(text)
 }
 
 // usual are values that stand for any other.

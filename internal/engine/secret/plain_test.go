@@ -64,8 +64,10 @@ func TestLooks(t *testing.T) {
 		{".secrets.baseline", `"hashed_secret": "04c26d380b74172621010ebf7d050430bcc02e3d"`, ""},
 		{"a.tfvars", `certificate_secret_version = "b672b38ce10245b8bd3ba75924c80d3d"`, ""},
 		{"a.json", `"PrivateKey": "-----BEGIN DSA ` + `PRIVATE KEY-----<a very long private key string that stands in>-----END DSA PRIVATE KEY-----"`, "info"},
-		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n  # of the shop\n  a: c2VjcmV0IG9mIHNob3A=\n", "high"},
+		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n  # of the shop\n  a: dHE4LUtldHRsZTs5MQ==\n", "high"},
 		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n", ""},
+		{"s.yaml", "kind: Secret\ndata:\n  key: dG9rZW4gb2YgdGhlIHNob3AK\n", "info"},
+		{"s.yaml", "kind: Secret\ndata:\n  tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==\n", "info"},
 		{"s.yaml", "kind: Secret\ndata:\n  key.pub: LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUlJQ0lqQU5CZ2txaGtpRzl3MEJBUUVG\n", "info"},
 	} {
 		got := ""

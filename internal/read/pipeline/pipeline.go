@@ -57,6 +57,9 @@ func (reader) Wants(name string, data []byte) bool {
 func kindOf(name string, data []byte) string {
 	dir, base := path.Split(name)
 	dir, base = "/"+strings.ToLower(dir), strings.ToLower(base)
+	if strings.Contains(dir, "/vendor/") || strings.Contains(dir, "/node_modules/") {
+		return "" // copies of other repositories: no service runs what lies there
+	}
 	ext := path.Ext(base)
 	stem := strings.TrimSuffix(base, ext)
 	if base == "jenkinsfile" || strings.HasPrefix(base, "jenkinsfile.") && ext != ".md" || ext == ".jenkinsfile" {

@@ -39,6 +39,7 @@ func TestWants(t *testing.T) {
 		".azure-pipelines-2.yml": true, ".azure-pipelines/deploy.yml": true, "bitbucket-pipelines.yml": true, ".circleci/config.yml": true,
 		"Jenkinsfile": true, "ci/Jenkinsfile.prod": true, "ci/deploy.jenkinsfile": true, "Jenkinsfile.md": false, "jenkinsfiles.txt": false,
 		".gitlab/ci/test.yml": true, "config.yml": false, "deploy.yaml": false,
+		"ui/vendor/lib/.github/workflows/x.yml": false, "node_modules/x/.github/workflows/x.yml": false,
 	} {
 		if got := pipeline.New().Wants(file, []byte("runs: {}")); got != want {
 			t.Errorf("Wants(%s) = %v", file, got)
