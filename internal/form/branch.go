@@ -30,6 +30,7 @@ const (
 //	pull_request            changes come by pull request only
 //	approvals               the most that a source asks for
 //	dismiss_stale_reviews, require_code_owner_reviews, require_last_push_approval, require_conversation_resolution,
+//	restrict_dismissals, restrictions       only some may dismiss reviews, or push
 //	required_status_checks, strict, require_signed_commits, required_linear_history, lock_branch    true where one source asks for it
 //	enforce_admins          administrators are held to it
 //	allow_force_pushes, allow_deletions        true where no source forbids it
@@ -265,12 +266,14 @@ func (p protection) fields(pattern plinth.Value) []plinth.Field {
 	for _, x := range []struct {
 		to      string
 		classic []string // its path in a classic protection; a map counts as true
-		rule    string   // the rule of a ruleset, and its parameter, "" for the rule itself
+		rule    string   // the rule of a ruleset, "" where none says so, and its parameter, "" for the rule itself
 		param   string
 	}{
 		{pull, []string{"required_pull_request_reviews"}, pull, ""},
 		{"dismiss_stale_reviews", review("dismiss_stale_reviews"), pull, "dismiss_stale_reviews_on_push"},
 		{"require_code_owner_reviews", review("require_code_owner_reviews"), pull, "require_code_owner_review"},
+		{"restrict_dismissals", review("dismissal_restrictions"), "", ""},
+		{"restrictions", []string{"restrictions"}, "", ""},
 		{"require_last_push_approval", review("require_last_push_approval"), pull, "require_last_push_approval"},
 		{"require_conversation_resolution", []string{"required_conversation_resolution", "enabled"}, pull, "required_review_thread_resolution"},
 		{"required_status_checks", []string{checks}, checks, ""},
@@ -315,7 +318,7 @@ func (p protection) said(path []string) (out []plinth.Value) {
 func (p protection) ruled(rule, param string) (out []plinth.Value) {
 	for _, r := range p.rulesets {
 		e, ok := ruleOf(r, rule)
-		if !ok {
+		if !ok || rule == "" {
 			continue
 		}
 		v, said := e.Get("enabled")
