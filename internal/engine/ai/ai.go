@@ -157,6 +157,9 @@ func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) {
 		return
 	}
 	l := &look{engine: e, path: name, base: strings.ToLower(path.Base(name)), data: data}
+	if strings.HasSuffix(l.base, ".ipynb") {
+		l.data = notebook(data)
+	}
 	switch lang := languageOf(name); {
 	case lang != noLanguage:
 		if l.loaded(problem) {

@@ -22,7 +22,7 @@ const (
 
 func languageOf(name string) language {
 	switch ext := name[strings.LastIndexByte(name, '.')+1:]; strings.ToLower(ext) {
-	case "py", "pyi":
+	case "py", "pyi", "ipynb":
 		return python
 	case "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx":
 		return script
