@@ -62,6 +62,20 @@ func tellsAbout(data []byte, at span) bool {
 	return len(list) > 1 && slices.Contains(abouts, list[len(list)-1])
 }
 
+// saysOnce tells whether a value marks a request so that it counts once: clientToken and a UUID.
+func saysOnce(data []byte, at, value span) bool {
+	if value.end-value.start != len("00000000-0000-0000-0000-000000000000") || data[value.start+8] != '-' {
+		return false
+	}
+	from := at.start
+	for from > 0 && at.start-from < maxIdentifier && (wordByte[data[from-1]] || data[from-1] == '-') {
+		from--
+	}
+	list := splitWords(data[from:at.end])
+	n := len(list)
+	return n > 1 && list[n-1] == "token" && list[n-2] == "client" || n > 0 && list[n-1] == "clienttoken"
+}
+
 // tellsBehind tells whether the next word of a text tells about a credential: Key ID: …
 func tellsBehind(data []byte, p int) bool {
 	limit := min(len(data), p+maxIdentifier)

@@ -68,6 +68,11 @@ func TestLooks(t *testing.T) {
 		{"s.yaml", "kind: Secret\nmetadata:\n  name: monitoringhome\n  labels:\n    app: bW9uaXRvcmluZ2hvbWU=\ndata:\n  username: bW9uaXRvcmluZw==\n", ""},
 		{"s.yaml", "kind: Secret\ndata:\n  key: dG9rZW4gb2YgdGhlIHNob3AK\n", "info"},
 		{"s.yaml", "kind: Secret\ndata:\n  tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0tCg==\n", "info"},
+		{"lib/node_modules/x/a.tf", `password = "kX93mbQzvT71"`, "info"},
+		{"layer.zip!python/site-packages/x/a.tf", `password = "kX93mbQzvT71"`, "info"},
+		{"a.json", `"clientToken": "7375414c-d864-7182-6bc1-9cac0c15ff5c"`, ""},
+		{"a.json", `"client_secret": "7375414c-d864-7182-6bc1-9cac0c15ff5c"`, "high"},
+		{"a.py", `h = {"Authorization": "Bearer shop-token-123"}`, "info"},
 		{"s.yaml", "kind: Secret\ndata:\n  key.pub: LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUlJQ0lqQU5CZ2txaGtpRzl3MEJBUUVG\n", "info"},
 	} {
 		got := ""

@@ -185,6 +185,8 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 	switch {
 	case m.hollow:
 		s.rule, s.note = m.rule.faint, "it looks like a placeholder"
+	case published(path):
+		s.rule, s.note = m.rule.faint, "it stands in a copy of a published package, which everybody has"
 	case m.weak:
 		s.rule, s.note = m.rule.weaker, "its checksum is wrong: made up or damaged"
 	}
@@ -207,6 +209,15 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 		s.silent = allowed(path, body, l, m)
 	}
 	return s
+}
+
+// packages are folders of packages as registries give them to everybody, in a work tree or in an archive.
+var packages = []string{"/node_modules/", "/bower_components/", "/site-packages/", "/dist-packages/", ".dist-info/", ".egg-info/", "/botocore/data/"}
+
+// published tells whether a file belongs to a copy of a published package.
+func published(path string) bool {
+	path = "/" + strings.ReplaceAll(path, "!", "/")
+	return slices.ContainsFunc(packages, func(p string) bool { return strings.Contains(path, p) })
 }
 
 // hashOf names a secret without telling it. h is of newHash.
