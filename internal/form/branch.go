@@ -80,15 +80,16 @@ func (f *forge) name(r *plinth.Resource) {
 
 func (f *forge) add(r *plinth.Resource) {
 	of, ok := r.Props.Get("repository")
-	if !ok || of.IsNull() {
-		if r.Type == typeRuleset {
-			f.wide = append(f.wide, r)
-		}
-		if r.Decl.Type != "github_organization_ruleset" && r.Type == typeRuleset {
-			return
+	if r.Type == typeRuleset && (!ok || of.IsNull()) {
+		f.wide = append(f.wide, r)
+		if _, live := r.Props.Get("organization"); live {
+			return // the repositories that it counts for have it among their own
 		}
 	}
 	key := place{r.Project, r.Root, "of " + r.Decl.Address}
+	if r.Decl.Type == typeRuleset {
+		key.address = "of this repository" // files that are kept in it, to be sent to the API
+	}
 	var repository *plinth.Resource
 	switch refs := of.Refs(); {
 	case len(refs) > 0:

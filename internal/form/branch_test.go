@@ -44,6 +44,14 @@ func TestBranches(t *testing.T) {
 			"~DEFAULT_BRANCH pull_request=true approvals=2 allow_force_pushes=true allow_deletions=true enforce_admins=false",
 		},
 		{"no ruleset that counts", [][2]string{{"github_repository_ruleset", `{"repository":"app","target":"branch","enforcement":"evaluate","conditions":[{"ref_name":[{"include":["~ALL"]}]}],"rules":[{}]}`}}, ""},
+		{
+			"files of rulesets are of one repository",
+			[][2]string{
+				{"github/Ruleset", `{"enforcement":"active","target":"branch","conditions":{"ref_name":{"include":["~ALL"]}},"rules":[{"type":"deletion"}]}`},
+				{"github/Ruleset", `{"enforcement":"active","target":"branch","conditions":{"ref_name":{"include":["~DEFAULT_BRANCH"]}},"rules":[{"type":"pull_request","parameters":{"required_approving_review_count":1}}]}`},
+			},
+			"~DEFAULT_BRANCH pull_request=true approvals=1 allow_force_pushes=true allow_deletions=false enforce_admins=true",
+		},
 		{"tags are no branches", [][2]string{{"github_repository_ruleset", `{"repository":"app","target":"tag","enforcement":"active","conditions":[{"ref_name":[{"include":["~ALL"]}]}],"rules":[{}]}`}}, ""},
 		{
 			"an organization's ruleset",
@@ -54,7 +62,11 @@ func TestBranches(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var in []*plinth.Resource
 			for i, x := range tc.in {
-				in = append(in, resource(t, x[0], fmt.Sprintf("%s.r%d", x[0], i), x[1]))
+				r := resource(t, x[0], fmt.Sprintf("%s.r%d", x[0], i), x[1])
+				if x[0] == typeRuleset {
+					r.Type, r.Props, r.Source = typeRuleset, r.Source, plinth.Value{}
+				}
+				in = append(in, r)
 			}
 			var got []string
 			for _, r := range Complete(in, func(p plinth.Problem) { t.Error(p.Text) }) {

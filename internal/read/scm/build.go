@@ -31,6 +31,7 @@ func kinds() []kind {
 		{repo + `/branches/(.+)/protection$`, "github/BranchProtection", "", "", "repository", "pattern", ""},
 		{repo + `/rulesets$`, "", ".", "", "", "", ""},
 		{repo + `/rulesets/[^/]+$`, "github/Ruleset", "", "", "repository", "", ""},
+		{`^(rulesets)/.+$`, "github/Ruleset", "", "", "", "", ""},
 		{repo + `/environments$`, "github/Environment", "environments", "name", "repository", "", ""},
 		{repo + `/keys$`, "github/DeployKey", ".", "id", "repository", "", ""},
 		{repo + `/hooks$`, "github/Hook", ".", "id", "repository", "", ""},

@@ -125,6 +125,8 @@ func asked(v plinth.Value) string {
 			return "orgs/" + source + "/rulesets/" + word("name")
 		case strings.Contains(source, "/"):
 			return "repos/" + source + "/rulesets/" + word("name")
+		case word("enforcement") != "" && source == "":
+			return "rulesets/" + word("name") // as it is sent to the API
 		}
 	}
 	if name := word("full_name"); strings.Count(name, "/") == 1 {
