@@ -307,7 +307,7 @@ func (s *searcher) assign(r *Rule, data []byte, name span, emit func(match)) {
 	whole, secret, far, ok := r.pattern.at(data, p)
 	s.touch(p-nextTo, far)
 	s.steps -= whole.end - p
-	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name) || tellsBehind(data, name.end) || saysOnce(data, name, secret)) {
+	if r.check.value && ok && (!closed(data, whole) || !namesCredential(data, name) || tellsBehind(data, name.end) || saysWhich(data, name, secret)) {
 		return
 	}
 	if ok && r.rightFree(data, whole.end) {

@@ -22,7 +22,7 @@ var compounds = []string{
 var others = []string{
 	"public", "pub", "primary", "foreign", "sort", "partition", "cache", "map", "dict", "row", "column", "index", "query", "search", "hash", "group", "object", "i18n", "translation",
 	"locale", "message", "msg", "event", "routing", "unique", "lookup", "shortcut", "hot", "keyboard", "arrow", "enter", "escape", "tab", "ctrl", "alt", "redis", "json", "yaml", "xml", "field", "attribute", "property",
-	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "request", "change", "action", "ssm", "s3",
+	"config", "setting", "metric", "label", "tag", "feature", "flag", "host", "known", "next", "page", "continuation", "pagination", "cancel", "cancellation", "syntax", "lexer", "parser", "no", "missing", "invalid", "bad", "wrong", "forgot", "reset", "issue", "project", "artifact", "component", "node", "item", "entry", "dedup", "idempotency", "request", "change", "action", "ssm", "s3", "instrumentation",
 }
 
 // weak are words behind a credential that leave it one.
@@ -62,9 +62,12 @@ func tellsAbout(data []byte, at span) bool {
 	return len(list) > 1 && slices.Contains(abouts, list[len(list)-1])
 }
 
-// saysOnce tells whether a value marks a request so that it counts once: clientToken and a UUID.
-func saysOnce(data []byte, at, value span) bool {
-	if value.end-value.start != len("00000000-0000-0000-0000-000000000000") || data[value.start+8] != '-' {
+// saysWhich tells whether a value says which request or which thing is meant: clientToken and a UUID, key and a UUID or a path.
+func saysWhich(data []byte, at, value span) bool {
+	v := data[value.start:value.end]
+	uuid := len(v) == len("00000000-0000-0000-0000-000000000000") && v[8] == '-'
+	path := bytes.Count(v, []byte("/")) > 1 && (bytes.IndexByte(v, '_') >= 0 || bytes.IndexByte(v, '-') >= 0) && bytes.IndexByte(v, '+') < 0
+	if !uuid && !path {
 		return false
 	}
 	from := at.start
@@ -72,8 +75,13 @@ func saysOnce(data []byte, at, value span) bool {
 		from--
 	}
 	list := splitWords(data[from:at.end])
-	n := len(list)
-	return n > 1 && list[n-1] == "token" && list[n-2] == "client" || n > 0 && list[n-1] == "clienttoken"
+	switch n := len(list); {
+	case n == 1 && (list[0] == "key" || list[0] == "keys"):
+		return true
+	case n > 0 && list[n-1] == "clienttoken", n > 1 && list[n-1] == "token" && list[n-2] == "client":
+		return uuid
+	}
+	return false
 }
 
 // tellsBehind tells whether the next word of a text tells about a credential: Key ID: …
