@@ -1,9 +1,6 @@
 package ai
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
 const (
 	maxTokens = 2_000_000 // of one file: a program of a hundred thousand lines has a million
@@ -53,7 +50,7 @@ type token struct {
 // lexer splits a program into tokens. It knows comments, strings and brackets and nothing else of the language.
 type lexer struct {
 	lang  language
-	data  []byte
+	data  string
 	at    int
 	line  int32
 	start int // of the line
@@ -62,7 +59,7 @@ type lexer struct {
 
 // lex returns the tokens of a program; a program that is too long is cut.
 func lex(lang language, data []byte) []token {
-	l := &lexer{lang: lang, data: data, line: 1, out: make([]token, 0, len(data)/6)}
+	l := &lexer{lang: lang, data: string(data), line: 1, out: make([]token, 0, len(data)/6)}
 	for l.at < len(data) && len(l.out) < maxTokens {
 		l.next()
 	}
@@ -96,11 +93,11 @@ func (l *lexer) next() {
 	case c < 0x80 && isWord(c):
 		l.word()
 	case l.lang == python && c == '#':
-		l.skip(bytes.IndexByte(rest, '\n'))
-	case l.lang != python && bytes.HasPrefix(rest, []byte("//")):
-		l.skip(bytes.IndexByte(rest, '\n'))
-	case l.lang != python && bytes.HasPrefix(rest, []byte("/*")):
-		end := bytes.Index(rest[2:], []byte("*/"))
+		l.skip(strings.IndexByte(rest, '\n'))
+	case l.lang != python && strings.HasPrefix(rest, "//"):
+		l.skip(strings.IndexByte(rest, '\n'))
+	case l.lang != python && strings.HasPrefix(rest, "/*"):
+		end := strings.Index(rest[2:], "*/")
 		if end >= 0 {
 			end += 4
 		}
@@ -125,9 +122,9 @@ func (l *lexer) skip(n int) {
 		n = len(l.data) - l.at
 	}
 	part := l.data[l.at : l.at+n]
-	if lines := bytes.Count(part, []byte{'\n'}); lines > 0 {
+	if lines := strings.Count(part, "\n"); lines > 0 {
 		l.line += int32(lines)
-		l.start = l.at + bytes.LastIndexByte(part, '\n') + 1
+		l.start = l.at + strings.LastIndexByte(part, '\n') + 1
 	}
 	l.at += n
 }
@@ -138,7 +135,7 @@ func (l *lexer) word() {
 	for end < len(l.data) && (isWord(l.data[end]) || l.data[end] == '.' && end+1 < len(l.data) && isWord(l.data[end+1])) {
 		end++
 	}
-	s := string(l.data[l.at:end])
+	s := l.data[l.at:end]
 	if l.lang == python && end < len(l.data) && (l.data[end] == '"' || l.data[end] == '\'') && len(s) <= 2 && strings.Trim(strings.ToLower(s), "rbuf") == "" {
 		l.at = end
 		l.quoted(strings.ToLower(s))
@@ -155,23 +152,23 @@ func (l *lexer) word() {
 // quoted takes a string. One that is not closed ends with its line, or with the text.
 func (l *lexer) quoted(prefix string) {
 	q := l.data[l.at : l.at+1]
-	long := l.lang == python && bytes.HasPrefix(l.data[l.at:], bytes.Repeat(q, 3))
+	long := l.lang == python && strings.HasPrefix(l.data[l.at:], strings.Repeat(q, 3))
 	if long {
-		q = bytes.Repeat(q, 3)
+		q = strings.Repeat(q, 3)
 	}
 	multi := long || q[0] == '`'
 	raw := l.lang == golang && q[0] == '`'
 	end := l.at + len(q)
-	for end < len(l.data) && !bytes.HasPrefix(l.data[end:], q) && (multi || l.data[end] != '\n') {
+	for end < len(l.data) && !strings.HasPrefix(l.data[end:], q) && (multi || l.data[end] != '\n') {
 		if l.data[end] == '\\' && !raw {
 			end++
 		}
 		end++
 	}
 	end = min(end, len(l.data))
-	body := string(l.data[l.at+len(q) : max(end, l.at+len(q))])
+	body := l.data[l.at+len(q) : max(end, l.at+len(q))]
 	l.add(text, body, strings.Contains(prefix, "f") || l.lang == script && q[0] == '`')
-	if end < len(l.data) && bytes.HasPrefix(l.data[end:], q) {
+	if end < len(l.data) && strings.HasPrefix(l.data[end:], q) {
 		end += len(q)
 	}
 	l.skip(end - l.at)

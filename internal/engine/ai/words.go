@@ -2,16 +2,18 @@ package ai
 
 import "bytes"
 
+const maxPairs = 255 // beginnings that a byte can tell apart; the data have a quarter of it
+
 // finder finds which of a few words a text has, in one pass. It is immutable.
 type finder struct {
 	words [][]byte
 	index map[string]int
-	pairs [1 << 16]bool    // the first two bytes of a word
-	begin map[uint16][]int // words by their first two bytes
+	pairs [1 << 16]uint8 // by the first two bytes of a word, one more than its place in begin
+	begin [][]int        // words that begin alike
 }
 
 func newFinder(words []string) *finder {
-	f := &finder{index: map[string]int{}, begin: map[uint16][]int{}}
+	f := &finder{index: map[string]int{}}
 	for _, w := range words {
 		if _, known := f.index[w]; known || len(w) < 2 {
 			continue
@@ -20,8 +22,15 @@ func newFinder(words []string) *finder {
 		f.index[w] = i
 		f.words = append(f.words, []byte(w))
 		pair := uint16(w[0])<<8 | uint16(w[1])
-		f.pairs[pair] = true
-		f.begin[pair] = append(f.begin[pair], i)
+		if f.pairs[pair] == 0 {
+			if len(f.begin) == maxPairs {
+				continue
+			}
+			f.begin = append(f.begin, nil)
+			f.pairs[pair] = uint8(len(f.begin))
+		}
+		at := f.pairs[pair] - 1
+		f.begin[at] = append(f.begin[at], i)
 	}
 	return f
 }
@@ -31,10 +40,11 @@ func (f *finder) find(data []byte) words {
 	var found []bool
 	for i := 0; i+1 < len(data); i++ {
 		pair := uint16(data[i])<<8 | uint16(data[i+1])
-		if !f.pairs[pair] {
+		at := f.pairs[pair]
+		if at == 0 {
 			continue
 		}
-		for _, w := range f.begin[pair] {
+		for _, w := range f.begin[at-1] {
 			if (found == nil || !found[w]) && bytes.HasPrefix(data[i:], f.words[w]) {
 				if found == nil {
 					found = make([]bool, len(f.words))
