@@ -87,8 +87,11 @@ func (b *builder) answer(asked string, v plinth.Value) bool {
 		if m == nil {
 			continue
 		}
+		refused := b.refused(asked, v)
 		switch {
-		case b.refused(asked, v), k.typ == "" && k.into == "":
+		case refused && k.into != "": // what nobody could look at is not absent
+			b.extra[m[1]] = append(b.extra[m[1]], plinth.Field{Key: k.into, Value: plinth.UnknownOf(asked)})
+		case refused, k.typ == "" && k.into == "":
 		case k.into != "":
 			b.extra[m[1]] = append(b.extra[m[1]], plinth.Field{Key: k.into, Value: v})
 		case k.each == "":
@@ -207,7 +210,7 @@ func (b *builder) finish() {
 	for _, r := range b.owners {
 		fields := slices.Clone(r.Props.Fields())
 		for _, x := range b.extra[r.Decl.Address] {
-			if x.Key == "vulnerability_alerts" {
+			if x.Key == "vulnerability_alerts" && !x.Value.IsUnknown() {
 				on, ok := x.Value.Get("enabled")
 				if !ok {
 					continue
