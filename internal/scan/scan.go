@@ -294,10 +294,10 @@ func (r *Run) wants(c *collector, p string, b []byte) []bool {
 
 func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bool, res *Result) []job {
 	projects := map[string]map[int]*plinth.Project{}
-	read := 0
+	read, looked := 0, len(r.fileEngines()) > 0
 	for i, f := range list.Files {
 		if want[i] == nil {
-			if f.Other {
+			if f.Other || looked {
 				read++
 			}
 			continue
