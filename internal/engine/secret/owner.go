@@ -74,8 +74,10 @@ func keyBeside(text []byte, at span) []byte {
 	return best
 }
 
+const maxAccount = 999_999_999_999 // numbers of accounts have twelve digits
+
 // awsAccount reads the number of the account out of an access key id: base 32 of what follows the four letters, bits 7 to 46
-// of the first six bytes.
+// of the first six bytes. Ids from before 2019, which begin with I or J there, hold none.
 func awsAccount(id []byte) string {
 	if len(id) < 14 {
 		return ""
@@ -86,7 +88,11 @@ func awsAccount(id []byte) string {
 	}
 	var eight [8]byte
 	copy(eight[2:], raw[:6])
-	return fmt.Sprintf("%012d", binary.BigEndian.Uint64(eight[:])&0x7fffffffff80>>7)
+	number := binary.BigEndian.Uint64(eight[:]) & 0x7fffffffff80 >> 7
+	if id[4] == 'I' || id[4] == 'J' || number > maxAccount {
+		return ""
+	}
+	return fmt.Sprintf("%012d", number)
 }
 
 // ofGoogle reads the service account out of a key file.

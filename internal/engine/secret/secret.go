@@ -165,6 +165,11 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 	for i := range found {
 		list = append(list, e.sighting(path, body, l, s.hash, &found[i]))
 	}
+	for i := range list {
+		if list[i].half(list) {
+			list[i].rule, list[i].note = found[i].rule.faint, strings.TrimSpace(list[i].note+" its secret stands beside it")
+		}
+	}
 	return list
 }
 
@@ -210,6 +215,17 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 	}
 	return s
 }
+
+// half tells whether what it shows is the public half of a pair that the same text holds whole: the rule of the pair is called like its own,
+// with -pair, and both are the same owner's.
+func (s *sighting) half(list []sighting) bool {
+	return s.owner != nil && slices.ContainsFunc(list, func(o sighting) bool {
+		near := o.at.Line-s.at.Line <= nearby && s.at.Line-o.at.Line <= nearby
+		return o.rule.ID == s.rule.ID+"-pair" && o.owner != nil && *o.owner == *s.owner && (s.owner.Name != "" || near)
+	})
+}
+
+const nearby = 5 // lines between the halves of a pair whose owner nobody knows
 
 // packages are folders of packages as registries give them to everybody, in a work tree or in an archive.
 var packages = []string{"/node_modules/", "/bower_components/", "/site-packages/", "/dist-packages/", ".dist-info/", ".egg-info/", "/botocore/data/"}

@@ -278,3 +278,27 @@ func FuzzRule(f *testing.F) {
 		New(Only(r)).File("a", []byte(text), func(plinth.Problem) {})
 	})
 }
+
+// TestHalf: the id of a key is no alarm of its own beside its secret; alone it is one.
+func TestHalf(t *testing.T) {
+	id, key := "AKIA"+"QX4ZT7WVP2MKD3RB", "wQ7/pLm2Zr9"+"TbN4vXc8Jd1Kf6Hs0GyUaE3RiOq5W"
+	for text, want := range map[string]string{
+		"AWS_ACCESS_KEY_ID=" + id + "\nAWS_SECRET_ACCESS_KEY=" + key + "\n": "info",
+		"AWS_ACCESS_KEY_ID=" + id + "\n":                                    "high",
+	} {
+		got := ""
+		for _, f := range look(t, "ci.env", text) {
+			if f.Rule.ID == "aws-access-key" {
+				got = f.Rule.Severity.String()
+			}
+		}
+		if got != want {
+			t.Errorf("the id in %q: %q, want %q", text, got, want)
+		}
+	}
+	for id, want := range map[string]string{"AKIA" + "QX4ZT7WVP2MKD3RB": awsAccount([]byte("AKIA" + "QX4ZT7WVP2MKD3RB")), "AKIA" + "IOSFODNN7ABCDEFG": "", "AKIA" + "7777777777777777": ""} {
+		if got := awsAccount([]byte(id)); got != want || got != "" && len(got) != 12 {
+			t.Errorf("the account of %s is %q, want %q", id, got, want)
+		}
+	}
+}
