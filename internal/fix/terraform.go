@@ -59,7 +59,7 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 	if block == nil || len(block.Labels) < 2 {
 		return nil, "its block is not a resource in this file"
 	}
-	e := &editing{Terraform: t, path: decl.At.Path, src: src, block: block, read: read, called: len(decl.Callers) > 0, files: map[string]*splice.File{decl.At.Path: file}}
+	e := &editing{Terraform: t, path: decl.At.Path, src: src, block: block, read: read, callers: decl.Callers, files: map[string]*splice.File{decl.At.Path: file}}
 	var out []Candidate
 	good := false
 	for _, r := range append([]*plinth.Rule{f.Rule}, f.Also...) {
@@ -122,13 +122,13 @@ func (t *Terraform) examples(id string) (bad, good []*splice.File) {
 // editing makes edits of one block.
 type editing struct {
 	*Terraform
-	path   string
-	src    []byte
-	block  *splice.Block
-	read   func(string) ([]byte, error)
-	called bool // the block stands in a module that somebody calls
-	files  map[string]*splice.File
-	why    string // why a change was not possible
+	path    string
+	src     []byte
+	block   *splice.Block
+	read    func(string) ([]byte, error)
+	callers []plinth.Location // the calls that lead to the block's module, innermost first
+	files   map[string]*splice.File
+	why     string // why a change was not possible
 }
 
 // candidates compares the block with the good examples of its type, or of a like one of the provider where there are none. What a bad
@@ -435,7 +435,8 @@ func (e *editing) gap(b *splice.Block, name string) string {
 	return strings.Repeat(" ", max(1, sign-len(name)))
 }
 
-// origin follows a reference to the one place that decides: the default of a variable, or a local, of the same folder.
+// origin follows a reference to the one place that decides: a local, the default of a variable, or the argument of the module's call that
+// leads to this instance; an argument that the call leaves out is put in, so that other calls stay as they are.
 func (e *editing) origin(a splice.Attr, s setting) ([]Edit, string) {
 	ref := a.Refs[0]
 	kind, name, _ := strings.Cut(ref, ".")
@@ -443,9 +444,8 @@ func (e *editing) origin(a splice.Attr, s setting) ([]Edit, string) {
 		e.why = s.name + " is decided by " + a.Text
 		return nil, ""
 	}
-	if e.called && kind == "var" {
-		e.why = s.name + " is decided by the calls of this module: " + ref
-		return nil, ""
+	if len(e.callers) > 0 && kind == "var" {
+		return e.argument(name, s)
 	}
 	for _, p := range e.inFolder() {
 		for _, b := range e.file(p).Blocks {
@@ -458,12 +458,44 @@ func (e *editing) origin(a splice.Attr, s setting) ([]Edit, string) {
 			} else if b.Kind != "locals" {
 				continue
 			}
-			if d, ok := b.Attr(want); ok && d.Literal {
+			d, ok := b.Attr(want)
+			switch {
+			case ok && d.Literal:
 				return []Edit{{Path: p, From: d.From, To: d.End, Text: s.text}}, ref + " is changed for everything that uses it"
+			case ok && kind == "local" && len(d.Refs) == 1 && d.Text != a.Text:
+				return e.origin(d, s)
 			}
 		}
 	}
 	e.why = s.name + " is decided by " + ref + ", which has no value in this folder"
+	return nil, ""
+}
+
+// argument sets an argument of the call of the module that the block stands in.
+func (e *editing) argument(name string, s setting) ([]Edit, string) {
+	call := e.callers[0]
+	e.why = s.name + " is decided by a call of this module that cannot be changed: var." + name
+	file := e.file(call.Path)
+	if file == nil || strings.Contains(call.Path, ".terraform/") || strings.Contains(call.Path, "://") {
+		return nil, ""
+	}
+	b := file.At(int(call.Line))
+	if b == nil || b.Kind != "module" || len(b.Labels) != 1 {
+		return nil, ""
+	}
+	in := *e
+	in.path, in.src, in.callers = call.Path, file.Source, e.callers[1:]
+	d, there := b.Attr(name)
+	switch {
+	case !there:
+		return in.insert(b, name+in.gap(b, name)+"= "+s.text+"\n"), "module." + b.Labels[0] + " says it from now on"
+	case d.Literal:
+		return []Edit{{Path: call.Path, From: d.From, To: d.End, Text: s.text}}, "module." + b.Labels[0] + " decides it"
+	case len(d.Refs) > 0:
+		edits, note := in.origin(d, s)
+		e.why = in.why
+		return edits, note
+	}
 	return nil, ""
 }
 
