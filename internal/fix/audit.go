@@ -115,12 +115,24 @@ func cache(p *place) (Candidate, string) {
 		return Candidate{}, "the cache is what this step is for: take the step out"
 	}
 	for i := with + 1; i < it.to; i++ {
-		if cached.MatchString(p.lines[i]) {
-			return one("build without the cache", "the build takes longer", p.drop(i)...)
+		if !cached.MatchString(p.lines[i]) {
+			continue
 		}
+		if p.unasked() {
+			d := depth(p.lines[i])
+			return one("build without the cache", "the build takes longer", p.within(i, d, len(p.lines[i]), "package-manager-cache: false"))
+		}
+		return one("build without the cache", "the build takes longer", p.drop(i)...)
 	}
 	return Candidate{}, "the cache is what this step is for: take the step out"
 }
+
+// unasked tells whether an action keeps a cache unless it is told not to: setup-node from v5 on.
+func (p *place) unasked() bool {
+	return strings.Contains(p.text(), "actions/setup-node@") && !oldNode.MatchString(p.text())
+}
+
+var oldNode = lazy.New(`[@ ]v[1-4](?:\.|\s|$)`)
 
 var cached = lazy.New(`^ +(cache|enable-cache|cache-from|cache-to): `)
 

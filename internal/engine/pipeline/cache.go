@@ -80,6 +80,9 @@ func (f *flow) caches(c caching, s *step, tagged bool) bool {
 	if c.on != "" && yes(said(c.on)) {
 		return true
 	}
+	if s.is("actions/setup-node") && s.major() > 0 && s.major() < 5 {
+		return false // later ones keep a cache unasked
+	}
 	if c.not != "" {
 		v := said(c.not)
 		return v == "" || yes(v)
