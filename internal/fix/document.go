@@ -20,8 +20,8 @@ const (
 	maxDocuments = 500 // in one file
 )
 
-// Document proposes fixes of CloudFormation templates and Kubernetes manifests in YAML, in block style, from the examples of the
-// finding's rule.
+// Document proposes fixes of CloudFormation templates and Kubernetes manifests, in YAML and JSON, from the examples of the finding's
+// rule.
 type Document struct {
 	Examples func(id string) []rule.Example
 }
@@ -48,8 +48,8 @@ func (d *Document) Propose(f *plinth.Finding, read func(string) ([]byte, error))
 		return nil, "the file cannot be read: " + err.Error()
 	}
 	form, target := find(documents(src), int(decl.At.Line))
-	if target == nil || target.Style&yaml.FlowStyle != 0 {
-		return nil, "there is no fix for this kind of file, or " + flowStyle
+	if target == nil {
+		return nil, "there is no fix for this kind of file"
 	}
 	p := newPage(f.At.Path, src)
 	var out []Candidate
@@ -306,7 +306,7 @@ func change(p *page, n *yaml.Node, path []string, value *yaml.Node) []Edit {
 		}
 		return out
 	}
-	if n.Kind != yaml.MappingNode || n.Style&yaml.FlowStyle != 0 || len(n.Content) == 0 {
+	if n.Kind != yaml.MappingNode || len(n.Content) == 0 && n.Style&yaml.FlowStyle == 0 {
 		return nil
 	}
 	there := entry(n, path[0])
@@ -321,10 +321,13 @@ func change(p *page, n *yaml.Node, path []string, value *yaml.Node) []Edit {
 	return replace(p, there, value.Value)
 }
 
-// add puts a key below a mapping in block style.
+// add puts a key below a mapping.
 func add(p *page, n *yaml.Node, path []string, value *yaml.Node) []Edit {
 	if slices.Contains(path, "*") {
 		return nil
+	}
+	if n.Style&yaml.FlowStyle != 0 {
+		return addFlow(p, n, path, value)
 	}
 	first := n.Content[0]
 	column := first.Column - 1

@@ -123,3 +123,21 @@ func TestHarmless(t *testing.T) {
 		}
 	}
 }
+
+func TestClosing(t *testing.T) {
+	for src, want := range map[string]int{`{}`: 1, `{"a": "}"}`: 9, `{a: 'it''s }', b: []}`: 20, "{a: 1 # }\n}": 10, `{"a\"}": 1}`: 10, `{`: -1, `{"`: -1} {
+		if got := closing(src, 0); got != want {
+			t.Errorf("%s: %d, want %d", src, got, want)
+		}
+	}
+}
+
+func FuzzClosing(f *testing.F) {
+	f.Add(`{"a": "}"}`)
+	f.Add("{a: 'x' # }\n}")
+	f.Fuzz(func(t *testing.T, src string) {
+		if end := closing(src, 0); end >= len(src) || end >= 0 && src[end] != '}' && src[end] != ']' {
+			t.Errorf("%q: %d", src, end)
+		}
+	})
+}

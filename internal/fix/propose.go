@@ -28,7 +28,8 @@ func (p *Proposer) Propose(f *plinth.Finding, read func(string) ([]byte, error))
 	if strings.HasPrefix(f.Rule.ID, docker) {
 		return Dockerfile{}.Propose(f, read)
 	}
-	if name := strings.ToLower(f.At.Path); strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".template") {
+	if name := strings.ToLower(f.At.Path); strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".template") ||
+		strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, ".tf.json") {
 		return p.Document.Propose(f, read)
 	}
 	return p.Terraform.Propose(f, read)
