@@ -165,8 +165,9 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 	for i := range found {
 		list = append(list, e.sighting(path, body, l, s.hash, &found[i]))
 	}
+	whole := slices.DeleteFunc(slices.Clone(list), func(s sighting) bool { return s.owner == nil || !strings.HasSuffix(s.rule.ID, pair) })
 	for i := range list {
-		if list[i].half(list) {
+		if len(whole) > 0 && list[i].half(whole) {
 			list[i].rule, list[i].note = found[i].rule.faint, strings.TrimSpace(list[i].note+" its secret stands beside it")
 		}
 	}
@@ -216,12 +217,14 @@ func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *ma
 	return s
 }
 
-// half tells whether what it shows is the public half of a pair that the same text holds whole: the rule of the pair is called like its own,
-// with -pair, and both are the same owner's.
-func (s *sighting) half(list []sighting) bool {
-	return s.owner != nil && slices.ContainsFunc(list, func(o sighting) bool {
+// pair ends the ids of rules for a key of two halves; the rule for the half that is public is called the same without it.
+const pair = "-pair"
+
+// half tells whether what it shows is the public half of one of these pairs of the same text.
+func (s *sighting) half(whole []sighting) bool {
+	return s.owner != nil && slices.ContainsFunc(whole, func(o sighting) bool {
 		near := o.at.Line-s.at.Line <= nearby && s.at.Line-o.at.Line <= nearby
-		return o.rule.ID == s.rule.ID+"-pair" && o.owner != nil && *o.owner == *s.owner && (s.owner.Name != "" || near)
+		return *o.owner == *s.owner && (s.owner.Name != "" || near) && strings.TrimSuffix(o.rule.ID, pair) == s.rule.ID
 	})
 }
 
