@@ -51,6 +51,39 @@ func TestFixOnline(t *testing.T) {
 	}
 }
 
+// TestScanOnline: with --online the repositories of actions are asked for; a commit that none of them has is a fork's.
+func TestScanOnline(t *testing.T) {
+	const sum, other = "0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"
+	dir := t.TempDir()
+	name := filepath.Join(dir, ".github", "workflows", "test.yml")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	workflow := "name: test\non: push\njobs:\n  test:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: shop/setup@" + sum + "\n      - uses: shop/setup@" + other + "\n"
+	if err := os.WriteFile(name, []byte(workflow), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	github := roundTrip(func(r *http.Request) *http.Response {
+		code, text := http.StatusNotFound, `{"message": "Not Found"}`
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/branches"), strings.HasSuffix(r.URL.Path, "/tags"):
+			code, text = http.StatusOK, `[{"name": "v1", "commit": {"sha": "`+sum+`"}}]`
+		}
+		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(text)), Header: http.Header{}, Request: r}
+	})
+	for flag, want := range map[string]int{"--online": 1, "--wide": 0} {
+		var out, talk bytes.Buffer
+		s := Streams{In: strings.NewReader(""), Out: &out, Err: &talk, HTTP: &http.Client{Transport: github}}
+		args := []string{"scan", "--only", "pipeline-impostor-commit", "-o", "json", dir}
+		if want > 0 {
+			args = append(args, flag)
+		}
+		if code := Run(context.Background(), args, s); code != want || strings.Count(out.String(), "is on no branch and no tag of shop/setup") != want {
+			t.Errorf("%s: exit %d\n%s%s", flag, code, &out, &talk)
+		}
+	}
+}
+
 type roundTrip func(*http.Request) *http.Response
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }

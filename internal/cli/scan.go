@@ -43,6 +43,7 @@ type scanFlags struct {
 	since      string
 	imports    []string
 	verify     bool
+	online     bool
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -74,6 +75,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.BoolVar(&f.staged, "staged", false, "look at what is staged for the next commit only, for a pre-commit hook")
 	fl.StringVar(&f.since, "changed-since", "", "a Git revision: report only what files that differ from it touch, and what calls or sets them; a branch counts from where it was left")
 	fl.StringArrayVar(&f.imports, "import", nil, importHelp)
+	fl.BoolVar(&f.online, "online", false, "ask GitHub about the repositories of the actions that are used: commits of forks, branches called like tags (GITHUB_TOKEN, GITHUB_API_URL)")
 	fl.BoolVar(&f.verify, "verify", false, "ask the providers of secrets whether they are live, with calls that change nothing: the secrets go over the network to their providers")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
@@ -208,6 +210,9 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if f.verify && c.Offline {
 			return nil, faultf("--verify asks providers over the network, and --offline forbids that")
 		}
+		if f.online && c.Offline {
+			return nil, faultf("--online asks GitHub over the network, and --offline forbids that")
+		}
 		policies, names, err := all.Policies(c)
 		if err != nil {
 			return nil, fault{err}
@@ -223,6 +228,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		list := all.Engines(set, audits, secrets, c)
 		list = append(list, policies...)
 		verifyWith(asker, list)
+		askWith(d.s, f, c, list)
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
 		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }

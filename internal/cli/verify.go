@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/collect/scm"
+	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/engine/secret/verify"
 	"github.com/plinthsec/plinth/internal/module"
@@ -17,6 +20,19 @@ func newAsker(s Streams, f *scanFlags) *verify.Asker {
 		client = module.NewClient()
 	}
 	return verify.New(client.Transport)
+}
+
+// askWith gives GitHub to the engine that judges pipelines, where --online is given.
+func askWith(s Streams, f *scanFlags, c *plinth.Config, list []scan.Engine) {
+	if !f.online {
+		return
+	}
+	refs := &scm.Refs{Collector: asker(s, c)}
+	for _, e := range list {
+		if p, ok := e.(*pipeline.Engine); ok {
+			p.Hub = refs
+		}
+	}
 }
 
 // verifyWith gives the asker to the engine that finds secrets.

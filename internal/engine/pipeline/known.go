@@ -124,6 +124,10 @@ func (f *flow) knows(v plinth.Value, around plinth.Location) {
 		put("pipeline-unverified-creator", plinth.Info, parts[0])
 	}
 	f.told(v, ref, around)
+	if f.engine.Hub != nil && ref != "" {
+		owner := strings.SplitN(uses, "/", 3)
+		f.target.uses = append(f.target.uses, taken{look: f.look, repository: owner[0] + "/" + owner[1], uses: uses, ref: ref, version: version, v: v, around: around})
+	}
 }
 
 // told compares the tag that is used with the one that a comment beside it tells.

@@ -29,6 +29,8 @@ type Engine struct {
 	Plain bool
 	// Allow and Deny are patterns of what pipelines may use and may not; an empty Allow allows all.
 	Allow, Deny []string
+	// Hub is asked about the actions that are used; nil: nobody is.
+	Hub Hub
 
 	audits map[string]*audit
 }
@@ -46,7 +48,7 @@ func New(list []*plinth.Rule) *Engine {
 func (e *Engine) Name() string { return Name }
 
 // Check judges the pipelines of a graph, one after the other.
-func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), _ func(plinth.Problem)) (plinth.Coverage, error) {
+func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
 	cov := plinth.Coverage{Rules: len(e.audits)}
 	about, err := readKnown(knownFile)
 	if err != nil {
@@ -84,6 +86,11 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 			judge(l)
 		}
 	}
+	if e.Hub != nil {
+		if err := e.ask(ctx, all.uses, problem); err != nil {
+			return cov, err
+		}
+	}
 	for _, l := range order {
 		l.hand(report)
 	}
@@ -96,7 +103,8 @@ type target struct {
 	looks     map[string]*look            // those that are judged, by path
 	tekton    *objects
 	templates *templates
-	scans     *bool // some pipeline scans; nil before somebody asks
+	uses      []taken // of actions, for the Hub
+	scans     *bool   // some pipeline scans; nil before somebody asks
 }
 
 // look is one file that is being judged.

@@ -24,6 +24,9 @@ func judge(t testing.TB, files map[string]string) *scan.Result {
 		t.Fatal(err)
 	}
 	engine := pipeline.New(audits)
+	if text := files["hub"]; text != "" {
+		engine.Hub = hub(text)
+	}
 	engine.Allow, engine.Deny = strings.Fields(files["allow"]), strings.Fields(files["deny"]) // lists of the configuration
 	run := scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Readers: []plinth.Reader{read.New()}, Engines: []scan.Engine{engine}}
 	res, err := run.Scan(context.Background(), tree.Memory("test", files))
@@ -31,6 +34,30 @@ func judge(t testing.TB, files map[string]string) *scan.Result {
 		t.Fatal(err)
 	}
 	return res
+}
+
+// hub is a fake of GitHub: lines of a repository, branch, tag or holds, a name, and a commit.
+type hub string
+
+func (h hub) lines(repository, kind string) map[string]string {
+	out := map[string]string{}
+	for _, l := range strings.Split(string(h), "\n") {
+		if f := strings.Fields(l); len(f) == 4 && f[0] == repository && f[1] == kind {
+			out[f[2]] = f[3]
+		}
+	}
+	return out
+}
+
+func (h hub) Refs(_ context.Context, repository string) (branches, tags map[string]string, err error) {
+	if branches, tags = h.lines(repository, "branch"), h.lines(repository, "tag"); len(branches) == 0 {
+		return nil, nil, fmt.Errorf("answered 404: Not Found")
+	}
+	return branches, tags, nil
+}
+
+func (h hub) Holds(_ context.Context, repository, ref, commit string) (bool, error) {
+	return h.lines(repository, "holds")[ref] == commit, nil
 }
 
 // TestGolden judges the files of each archive. The audits that found something anywhere are all that there are.
