@@ -188,7 +188,7 @@ type Rule struct {
 	Attack   []string // ATT&CK techniques, "T1530"
 	Links    []string
 	// YieldsTo are ids of rules that say more about the same place: where one of them fails, too, this rule is not reported a
-	// second time.
+	// second time. The name of an engine stands for all of its rules, whatever resource they are about.
 	YieldsTo []string
 }
 

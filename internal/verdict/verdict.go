@@ -82,7 +82,8 @@ func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), ad
 
 // yield takes out the findings of rules that yield to another one that has the same verdict at the same place: at the same range, or
 // at one that holds it or lies in it. Their rules, and their evidence where it has none, move to the finding that stays, also where that one is reached over several rules.
-// What is unknown for two rules is one thing to find out.
+// What is unknown for two rules is one thing to find out. A rule may yield to an engine as well: to whatever that one finds in the same
+// text, which then tells in its evidence what the rule had to say.
 func yield(list []plinth.Finding) []plinth.Finding {
 	wins := map[string]bool{} // rules that another one yields to
 	for i := range list {
@@ -98,8 +99,19 @@ func yield(list []plinth.Finding) []plinth.Finding {
 		}
 	}
 	stays := map[int]int{} // a finding that yielded → the one that it yielded to
+	told := places(list, wins)
 	for i := range list {
-		if k, ok := winner(list, i, at, stays); ok {
+		k, ok := winner(list, i, at, stays)
+		if !ok {
+			if k, ok = teller(list, i, told, stays); ok {
+				said := plinth.Step{Note: list[i].Message, At: list[i].At}
+				if holds(said.At, list[k].At) {
+					said.At = list[k].At
+				}
+				list[k].Evidence = append(append(slices.Clip(list[k].Evidence), said), list[i].Evidence...)
+			}
+		}
+		if ok {
 			list[k].Also = append(append(list[k].Also, list[i].Rule), list[i].Also...)
 			list[i].Also = nil
 			if list[k].Evidence == nil {
@@ -147,6 +159,49 @@ func winner(list []plinth.Finding, i int, at map[spot][]int, stays map[int]int) 
 		}
 	}
 	return 0, false
+}
+
+// mention is a place that a finding tells about: its own, or one of its evidence.
+type mention struct {
+	engine, path, commit string
+}
+
+// places lists, of the engines that wins names, what their findings tell about.
+func places(list []plinth.Finding, wins map[string]bool) map[mention][]int {
+	told := map[mention][]int{}
+	for i := range list {
+		f := &list[i]
+		if !wins[f.Rule.Engine] {
+			continue
+		}
+		own := mention{f.Rule.Engine, f.At.Path, f.Commit}
+		told[own] = append(told[own], i)
+		for _, s := range f.Evidence {
+			if m := (mention{f.Rule.Engine, s.At.Path, f.Commit}); s.At.Path != f.At.Path && !slices.Contains(told[m], i) {
+				told[m] = append(told[m], i)
+			}
+		}
+	}
+	return told
+}
+
+// teller finds the finding of an engine that the i-th yields to: one about the same text, whatever resource that is of. One that is
+// silenced comes after all others.
+func teller(list []plinth.Finding, i int, told map[mention][]int, stays map[int]int) (int, bool) {
+	f, best := &list[i], -1
+	for _, engine := range f.Rule.YieldsTo {
+		for _, k := range told[mention{engine, f.At.Path, f.Commit}] {
+			o := &list[k]
+			if _, gone := stays[k]; gone || k == i || o.Verdict != f.Verdict || best >= 0 && (list[best].Suppressed == nil || o.Suppressed != nil) {
+				continue
+			}
+			meets := func(at plinth.Location) bool { return holds(at, f.At) || holds(f.At, at) }
+			if meets(o.At) || slices.ContainsFunc(o.Evidence, func(s plinth.Step) bool { return meets(s.At) }) {
+				best = k
+			}
+		}
+	}
+	return best, best >= 0
 }
 
 // reach is what a finding is about: the whole declaration where it stands at the line that opens it.

@@ -93,6 +93,38 @@ func TestYield(t *testing.T) {
 	}
 }
 
+func TestYieldToEngine(t *testing.T) {
+	key := &plinth.Rule{ID: "key", Engine: "secret", Severity: plinth.Low}
+	config := &plinth.Rule{ID: "config", Engine: "ai", Severity: plinth.Medium, YieldsTo: []string{"secret"}}
+	at := func(r *plinth.Rule, path string, line int32, evidence ...plinth.Step) plinth.Finding {
+		return plinth.Finding{Rule: r, Verdict: plinth.Fail, Message: r.ID, Evidence: evidence, At: plinth.Location{Path: path, Line: line, Col: 1, EndLine: line, EndCol: 9}}
+	}
+	said := func(path string) plinth.Step { return plinth.Step{Note: "the same", At: at(key, path, 3).At} }
+	silent, old := at(key, "a", 3), at(key, "a", 3)
+	silent.Suppressed, old.Commit, silent.Path = &plinth.Suppression{By: "comment"}, "c0ffee", "other"
+	for _, tc := range []struct {
+		name string
+		list []plinth.Finding
+		want string
+	}{
+		{"the same line", []plinth.Finding{at(config, "a", 3), at(key, "a", 3)}, "key [config] 1"},
+		{"both have evidence", []plinth.Finding{at(config, "a", 3, said("x")), at(key, "a", 3, said("y"))}, "key [config] 3"},
+		{"in the evidence", []plinth.Finding{at(config, "b", 3), at(key, "a", 3, said("b"))}, "key [config] 2"},
+		{"another line", []plinth.Finding{at(config, "a", 4), at(key, "a", 3)}, "config [] 0 key [] 0"},
+		{"another commit", []plinth.Finding{at(config, "a", 3), old}, "config [] 0 key [] 0"},
+		{"the one that nobody silenced", []plinth.Finding{silent, at(config, "a", 3), at(key, "a", 3)}, "key [config] 1 key [] 0"},
+		{"no other engine", []plinth.Finding{at(config, "a", 3)}, "config [] 0"},
+	} {
+		var got []string
+		for _, f := range Sort(tc.list) {
+			got = append(got, f.Rule.ID, fmt.Sprint(f.Aliases()), fmt.Sprint(len(f.Evidence)))
+		}
+		if s := strings.Join(got, " "); s != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, s, tc.want)
+		}
+	}
+}
+
 func TestYieldPlaces(t *testing.T) {
 	every := &plinth.Rule{ID: "r-every", Severity: plinth.Critical}
 	wide := &plinth.Rule{ID: "r-wide", Severity: plinth.High, YieldsTo: []string{"r-every"}}

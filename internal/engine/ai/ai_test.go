@@ -11,9 +11,11 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/ai"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/golden"
 	"github.com/plinthsec/plinth/internal/scan"
 	"github.com/plinthsec/plinth/internal/tree"
+	"github.com/plinthsec/plinth/rules"
 )
 
 func look(t testing.TB, files map[string]string) *scan.Result {
@@ -80,6 +82,42 @@ func TestGolden(t *testing.T) {
 		slices.Sort(out)
 		return strings.Join(out, "\n") + "\n"
 	})
+}
+
+// TestOneSecret: what the engine of secrets finds in the configuration of a server is one finding, and either engine alone shows it.
+func TestOneSecret(t *testing.T) {
+	list, err := ai.Audits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := secret.Load(rules.Secrets())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := `{"mcpServers": {"x": {"command": "./x", "env": {"CORP_API_KEY": "k3y-9f8a7b6c5d4e0a1b2c3d4e5f60718293"}}}}`
+	for _, c := range []struct {
+		engines []scan.Engine
+		want    string
+	}{
+		{[]scan.Engine{ai.New(list), secret.New(set)}, "generic-api-key: CORP_API_KEY of x is written out"},
+		{[]scan.Engine{ai.New(list)}, "ai-mcp-secret:"},
+		{[]scan.Engine{secret.New(set)}, "generic-api-key:"},
+	} {
+		res, err := (&scan.Run{Config: &plinth.Config{Jobs: 1, Offline: true}, Engines: c.engines}).Scan(t.Context(), tree.Memory(".", map[string]string{".mcp.json": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range res.Findings {
+			got = append(got, f.Rule.ID+":")
+			for _, s := range f.Evidence {
+				got = append(got, s.Note)
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%q, want %q", s, c.want)
+		}
+	}
 }
 
 // TestPickles walks through pickles that Python wrote.
