@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"runtime/debug"
@@ -49,6 +50,12 @@ type HistoryEngine interface {
 // Inventory is a FileEngine that finds in texts what there is, beside what is wrong: resources that no reader gives. It is asked once,
 // after the files.
 type Inventory interface{ Resources() []*plinth.Resource }
+
+// LargeEngine is a FileEngine that looks into some files that are too large to be loaded, without loading them: Large tells whether
+// the file is one of them. It is called before Check, from one goroutine.
+type LargeEngine interface {
+	Large(path string, r io.ReaderAt, size int64, problem func(plinth.Problem)) bool
+}
 
 // Progress is told how far a run is. It may be called from several goroutines.
 type Progress func(stage string, done, total int)
@@ -97,6 +104,12 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	jobs, err := r.claim(ctx, t, list, c, res)
 	if err != nil {
 		return nil, err
+	}
+	for _, f := range list.Large {
+		if !t.Only(f.Path) || ctx.Err() != nil || r.large(t, f, c) || !f.Text {
+			continue
+		}
+		c.Problem(f.Problem())
 	}
 	if err := r.read(ctx, jobs, c); err != nil {
 		return nil, err
@@ -275,6 +288,25 @@ func (r *Run) look(c *collector, engines []FileEngine, p string, b []byte) {
 	}
 	show(p, b)
 	r.guard(c, plinth.Location{Path: p}, "archive", func() { tree.Unpack(p, b, show, c.Problem) })
+}
+
+// large shows a file that is too large to be loaded to the engines that know what to do with it, and tells whether one does.
+func (r *Run) large(t *tree.Tree, f tree.Large, c *collector) (known bool) {
+	for _, e := range r.Engines {
+		x, ok := e.(LargeEngine)
+		if !ok {
+			continue
+		}
+		r.guard(c, plinth.Location{Path: f.Path}, e.Name(), func() {
+			in, err := t.Section(f.Path)
+			if err != nil {
+				return
+			}
+			defer in.Close()
+			known = x.Large(f.Path, in, f.Size, c.Problem) || known
+		})
+	}
+	return known
 }
 
 func (r *Run) wants(c *collector, p string, b []byte) []bool {

@@ -22,6 +22,8 @@ const (
 	maxMember   = 16 << 20  // bytes of one member
 )
 
+const pickle = 0x80 // begins the pickle of a model, which is no text, and is looked at
+
 // Separator stands between the path of an archive and that of a member.
 const Separator = "!"
 
@@ -174,6 +176,8 @@ func (u *unpacker) member(name string, r io.Reader, depth int) error {
 	switch {
 	case u.bytes > maxUnpacked:
 		return errBudget
+	case len(data) > maxMember && data[0] != pickle && archiveOf(data) == "" && bytes.IndexByte(data[:sniffed], 0) >= 0: // as a file of the kind
+		return nil
 	case len(data) > maxMember:
 		u.problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: name}, Text: fmt.Sprintf("the member has more than %d MiB and was not read", maxMember>>20)})
 		return nil

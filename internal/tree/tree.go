@@ -114,9 +114,22 @@ type Entry struct {
 	Other bool // it cannot be configuration, by its name or size
 }
 
+// Large is a file that is too large to be loaded.
+type Large struct {
+	Path string
+	Size int64
+	Text bool // it is a text or an archive: something that would have been looked at
+}
+
+// Problem says that the file was not read.
+func (f Large) Problem() plinth.Problem {
+	return plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: f.Path}, Text: fmt.Sprintf("the file has %d MiB, more than the %d MiB that are read", f.Size>>20, maxFile>>20)}
+}
+
 // Listing is what a walk found.
 type Listing struct {
 	Files []Entry // candidates, sorted by path
+	Large []Large // of ListAll, files that are too large to be loaded, sorted by path; nobody was told of them
 	Seen  int     // all files, candidates or not
 }
 
@@ -166,6 +179,7 @@ func (t *Tree) walk(exclude []string, problem func(plinth.Problem), file func(*L
 		return nil
 	})
 	sort.Slice(l.Files, func(i, j int) bool { return l.Files[i].Path < l.Files[j].Path })
+	sort.Slice(l.Large, func(i, j int) bool { return l.Large[i].Path < l.Large[j].Path })
 	return l, err
 }
 
@@ -209,14 +223,14 @@ func (t *Tree) file(l *Listing, p string, d fs.DirEntry, problem func(plinth.Pro
 		problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: Reason(err)})
 	case info.IsDir() || !info.Mode().IsRegular():
 	case info.Size() > limit && limit == maxFile:
-		problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: p}, Text: fmt.Sprintf("the file has %d MiB, more than the %d MiB that are read", info.Size()>>20, limit>>20)})
+		problem(Large{Path: p, Size: info.Size()}.Problem())
 	case info.Size() > limit:
 	default:
 		l.Files = append(l.Files, Entry{Path: p, Size: info.Size()})
 	}
 }
 
-// any takes every file that can be read; what is too large is a problem.
+// any takes every file; those that are too large to be loaded are listed by themselves.
 func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Problem)) {
 	limit, may := candidate(p)
 	info, err := t.stat(p, d)
@@ -228,10 +242,8 @@ func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Prob
 	case info.IsDir() || !info.Mode().IsRegular():
 	case !may && d.Type()&fs.ModeSymlink != 0: // it is seen where it lies
 	case info.Size() > maxFile:
-		if head := t.beginning(p); archiveOf(head) == "" && bytes.IndexByte(head, 0) >= 0 {
-			return // a program, a picture, a model
-		}
-		problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: p}, Text: fmt.Sprintf("the file has %d MiB, more than the %d MiB that are read", info.Size()>>20, maxFile>>20)})
+		head := t.beginning(p)
+		l.Large = append(l.Large, Large{Path: p, Size: info.Size(), Text: archiveOf(head) != "" || bytes.IndexByte(head, 0) < 0}) // else a program, a picture, a model
 	default:
 		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Other: !may || info.Size() > limit})
 	}
@@ -253,7 +265,10 @@ func (t *Tree) beginning(p string) []byte {
 	return head
 }
 
-var errOut = errors.New("link leads out")
+var (
+	errOut   = errors.New("link leads out")
+	errLarge = fmt.Errorf("the file has more than %d MiB", maxFile>>20)
+)
 
 // stat follows a link inside the target.
 func (t *Tree) stat(p string, d fs.DirEntry) (fs.FileInfo, error) {
@@ -305,7 +320,10 @@ func (t *Tree) ReadInto(p string, buf []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		buf = make([]byte, 0, min(info.Size(), maxFile)+1)
+		if info.Size() > maxFile {
+			return nil, errLarge
+		}
+		buf = make([]byte, 0, info.Size()+1)
 	}
 	for buf = buf[:0]; ; {
 		n, err := f.Read(buf[len(buf):cap(buf)])
@@ -316,11 +334,32 @@ func (t *Tree) ReadInto(p string, buf []byte) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		case len(buf) > maxFile:
-			return nil, fmt.Errorf("the file has more than %d MiB", maxFile>>20)
+			return nil, errLarge
 		case len(buf) == cap(buf):
 			buf = append(buf, 0)[:len(buf)]
 		}
 	}
+}
+
+// Section opens a file of which parts are read, however large it is.
+func (t *Tree) Section(p string) (interface {
+	io.ReaderAt
+	io.Closer
+}, error,
+) {
+	f, err := t.FS.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	r, ok := f.(interface {
+		io.ReaderAt
+		io.Closer
+	})
+	if !ok {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", p, errors.ErrUnsupported)
+	}
+	return r, nil
 }
 
 func excluded(p string, patterns []string) bool {

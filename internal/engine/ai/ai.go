@@ -174,6 +174,11 @@ func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) {
 		l.started()
 		l.prompt()
 	}
+	e.keep(l)
+}
+
+// keep keeps what a file gave.
+func (e *Engine) keep(l *look) {
 	if len(l.found) == 0 && len(l.resources) == 0 {
 		return
 	}

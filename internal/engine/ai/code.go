@@ -60,7 +60,7 @@ func (l *look) program(lang language) {
 			}
 		}
 		if models {
-			l.model(&c)
+			l.asked(&c)
 		}
 	}
 }
@@ -210,8 +210,8 @@ func (l *look) asksModel(c *call) bool {
 	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(c.callee, m) || m[0] == '.' && c.callee == m[1:] })
 }
 
-// model notes which model a call asks, what it is told first, and whether it is told what is nobody's business.
-func (l *look) model(c *call) {
+// asked notes which model a call asks, what it is told first, and whether it is told what is nobody's business.
+func (l *look) asked(c *call) {
 	asks := l.asksModel(c)
 	for _, a := range c.args {
 		s, literal := a.literal()

@@ -1,7 +1,6 @@
 package ai
 
 import (
-	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -11,45 +10,6 @@ import (
 )
 
 const maxManifest = 4 << 20 // bytes of a list of dependencies
-
-// binary notes a model file, by its first bytes, and looks into pickles. It tells whether the file is one.
-func (l *look) binary() bool {
-	format := ""
-	switch head := l.data[:min(len(l.data), 64)]; {
-	case bytes.HasPrefix(head, []byte("GGUF")):
-		format = "gguf"
-	case bytes.HasPrefix(head, []byte("\x89HDF\r\n")) && (strings.HasSuffix(l.base, ".h5") || strings.HasSuffix(l.base, ".hdf5") || strings.HasSuffix(l.base, ".keras")):
-		format = "keras-h5"
-	case strings.HasSuffix(l.base, ".safetensors") && len(head) > 9 && head[8] == '{':
-		format = "safetensors"
-	case strings.HasSuffix(l.base, ".onnx") && head[0] == 0x08:
-		format = "onnx"
-	case pickled(l.base) && isPickle(l.data):
-		format = "pickle"
-	default:
-		return false
-	}
-	at := plinth.Location{Path: l.path}
-	l.resource("ai/ModelFile", path.Base(l.path), at, plinth.Field{Key: "format", Value: plinth.StringOf(format)})
-	if format != "pickle" {
-		return true
-	}
-	names, _ := imports(l.data)
-	if names = slices.DeleteFunc(names, func(n string) bool { return !runs(n) }); len(names) > 0 {
-		slices.Sort(names)
-		l.report("pickle-code", at, "pickle", "it calls "+strings.Join(names[:min(len(names), 5)], ", "))
-	}
-	return true
-}
-
-// pickled tells by the name whether a file may be a pickle: in an archive of PyTorch it is data.pkl.
-func pickled(base string) bool {
-	switch path.Ext(base) {
-	case ".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".p", ".model", ".dat":
-		return true
-	}
-	return false
-}
 
 // form is how a kind of manifest names packages: a line's first group is the package, the second its version.
 type form struct {
