@@ -49,6 +49,8 @@ type audit struct {
 	with  []string
 	has   []condition
 	lacks []condition
+
+	anywhere []string // names of arguments, where the audit is about calls of any function
 }
 
 // condition is about an argument: one of names, any where names is "*", the first without a name where it is "".
@@ -72,6 +74,7 @@ type Engine struct {
 	first map[language][]string // the words without which a program is not read
 	load  func() error          // reads the embedded data, once somebody needs them
 
+	tokens    sync.Pool // of *[]token
 	mu        sync.Mutex
 	found     []plinth.Finding
 	resources map[plinth.ID]*plinth.Resource
@@ -115,6 +118,11 @@ func (e *Engine) read() error {
 		}
 		if err != nil {
 			return fmt.Errorf("audits.yaml: %s: %w", id, err)
+		}
+		if slices.Contains(a.calls, "*") {
+			for _, k := range a.has {
+				a.anywhere = append(a.anywhere, k.names...)
+			}
 		}
 		e.calls = append(e.calls, a)
 	}

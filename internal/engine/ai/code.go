@@ -41,7 +41,16 @@ func (l *look) program(lang language) {
 	if !words.some(l.engine.first[lang]) || minified(l.data) {
 		return
 	}
-	toks := lex(lang, l.data)
+	room, _ := l.engine.tokens.Get().(*[]token)
+	if room == nil {
+		room = new([]token)
+	}
+	toks := lex(lang, l.data, *room)
+	defer func() {
+		clear(toks) // they hold the text
+		*room = toks
+		l.engine.tokens.Put(room)
+	}()
 	l.imports(lang, toks)
 	var open []*audit
 	for _, a := range l.engine.calls {
@@ -53,17 +62,29 @@ func (l *look) program(lang language) {
 	if len(open) == 0 && !models {
 		return
 	}
-	for _, c := range calls(lang, toks) {
+	function := func(callee string) bool {
+		return slices.ContainsFunc(open, func(a *audit) bool { return a.means(callee) }) || models && l.asksModel(callee)
+	}
+	argument := func(name string) bool {
+		return models && (slices.Contains(modelArgs, name) || slices.Contains(promptArgs, name)) || slices.ContainsFunc(open, func(a *audit) bool { return slices.Contains(a.anywhere, name) })
+	}
+	calls(lang, toks, function, argument, func(c *call) {
 		for _, a := range open {
-			if a.matches(&c) {
-				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(&c), key(&c), c.callee+"("+short(&c)+")")
+			if a.matches(c) {
+				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(c), key(c), c.callee+"("+short(c)+")")
 			}
 		}
 		if models {
-			l.asked(&c)
+			l.asked(c)
 		}
-	}
+	})
 }
+
+// Arguments that tell which model is asked, and what it is told before all else.
+var (
+	modelArgs  = []string{"model", "modelId", "model_id", "model_name"}
+	promptArgs = []string{"system", "instructions", "system_instruction", "system_prompt"}
+)
 
 // tested tells by its path that a program is a test.
 func tested(name string) bool {
@@ -134,8 +155,13 @@ func called(callee, meant string) bool {
 	return callee[len(callee)-len(meant)-1] == '.' && !strings.Contains(meant, ".")
 }
 
+// means tells whether the audit is about calls of a function, whatever their arguments are called.
+func (a *audit) means(callee string) bool {
+	return slices.ContainsFunc(a.calls, func(meant string) bool { return meant != "*" && called(callee, meant) })
+}
+
 func (a *audit) matches(c *call) bool {
-	if !slices.ContainsFunc(a.calls, func(meant string) bool { return meant == "*" || called(c.callee, meant) }) {
+	if len(a.anywhere) == 0 && !a.means(c.callee) {
 		return false
 	}
 	for i := range a.has {
@@ -206,21 +232,21 @@ func library(list []string, what string, lang language) string {
 	return ""
 }
 
-func (l *look) asksModel(c *call) bool {
-	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(c.callee, m) || m[0] == '.' && c.callee == m[1:] })
+func (l *look) asksModel(callee string) bool {
+	return slices.ContainsFunc(l.engine.known.Models, func(m string) bool { return called(callee, m) || m[0] == '.' && callee == m[1:] })
 }
 
 // asked notes which model a call asks, what it is told first, and whether it is told what is nobody's business.
 func (l *look) asked(c *call) {
-	asks := l.asksModel(c)
+	asks := l.asksModel(c.callee)
 	for _, a := range c.args {
 		s, literal := a.literal()
-		switch a.name {
-		case "model", "modelId", "model_id", "model_name":
+		switch {
+		case slices.Contains(modelArgs, a.name):
 			if literal && modelName.MatchString(s) {
 				l.resource("ai/Model", s, l.at(c))
 			}
-		case "system", "instructions", "system_instruction", "system_prompt":
+		case slices.Contains(promptArgs, a.name):
 			if literal && s != "" {
 				l.resource("ai/Prompt", strings.TrimSpace(c.function+" "+c.callee), l.at(c))
 			}

@@ -1,6 +1,9 @@
 package ai
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	maxTokens = 2_000_000 // of one file: a program of a hundred thousand lines has a million
@@ -57,18 +60,24 @@ type lexer struct {
 	out   []token
 }
 
-// lex returns the tokens of a program; a program that is too long is cut.
-func lex(lang language, data []byte) []token {
-	l := &lexer{lang: lang, data: string(data), line: 1, out: make([]token, 0, len(data)/6)}
+// lex appends the tokens of a program to room, which it may be in; a program that is too long is cut. No token refers to data.
+func lex(lang language, data []byte, room []token) []token {
+	l := &lexer{lang: lang, data: string(data), line: 1, out: slices.Grow(room[:0], len(data)/8)}
 	for l.at < len(data) && len(l.out) < maxTokens {
 		l.next()
 	}
 	return l.out
 }
 
-func isWord(c byte) bool {
-	return c >= 'a' && c <= 'z' || c == '_' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '$' || c >= 0x80
-}
+// inWord are the bytes of identifiers.
+var inWord = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c >= 'a' && c <= 'z' || c == '_' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '$' || c >= 0x80
+	}
+	return is
+}()
+
+func isWord(c byte) bool { return inWord[c] }
 
 // marks are the bytes of punctuation, so that none is allocated.
 var marks = func() string {
@@ -216,10 +225,11 @@ func (a arg) literal() (string, bool) {
 	return a.tokens[0].s, true
 }
 
-// calls finds the calls of a program in the order of their places.
-func calls(lang language, toks []token) []call {
-	var out []call
-	function := ""
+// calls hands over the calls of a program in the order of their places: those of functions that are meant, and those with an argument
+// of a name that is.
+func calls(lang language, toks []token, function, argument func(string) bool, each func(*call)) {
+	marked := holding(toks, argument)
+	around := ""
 	for i := range toks {
 		t := &toks[i]
 		if t.kind != name {
@@ -227,7 +237,7 @@ func calls(lang language, toks []token) []call {
 		}
 		if i > 0 && toks[i-1].kind == name && (toks[i-1].s == "def" || toks[i-1].s == "function" || toks[i-1].s == "func" || toks[i-1].s == "class") {
 			if toks[i-1].s != "class" {
-				function = t.s
+				around = t.s
 			}
 			continue
 		}
@@ -235,11 +245,31 @@ func calls(lang language, toks []token) []call {
 			continue
 		}
 		callee := t.s
-		for k := i - 1; k > 0 && toks[k].kind == mark && toks[k].s == "."; { // a().b(…): only the last name is known
+		if i > 1 && toks[i-1].kind == mark && toks[i-1].s == "." { // a().b(…): only the last name is known
 			callee = "." + callee
-			break
 		}
-		out = append(out, call{callee: callee, line: t.line, col: t.col, endCol: t.col + int32(len(t.s)), args: arguments(lang, toks[i+2:]), function: function})
+		if marked[i+1] || function(callee) {
+			each(&call{callee: callee, line: t.line, col: t.col, endCol: t.col + int32(len(t.s)), args: arguments(lang, toks[i+2:]), function: around})
+		}
+	}
+}
+
+// holding returns the opening brackets that an argument of a name that is meant stands in, or an entry of an object in an argument.
+func holding(toks []token, meant func(string) bool) map[int]bool {
+	out := map[int]bool{}
+	var open []int
+	for i := range toks {
+		t := &toks[i]
+		switch {
+		case t.kind == mark && (t.s == "(" || t.s == "{" || t.s == "["):
+			open = append(open, i)
+		case t.kind == mark && (t.s == ")" || t.s == "}" || t.s == "]") && len(open) > 0:
+			open = open[:len(open)-1]
+		case (t.kind == name || t.kind == text) && i+1 < len(toks) && toks[i+1].kind == mark && (toks[i+1].s == "=" || toks[i+1].s == ":") && meant(t.s):
+			for _, at := range open[max(0, len(open)-2):] {
+				out[at] = true
+			}
+		}
 	}
 	return out
 }
