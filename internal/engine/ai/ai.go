@@ -71,8 +71,8 @@ type Engine struct {
 	calls []*audit
 	known catalog
 	words map[language]*finder
-	first map[language][]string // the words without which a program is not read
-	load  func() error          // reads the embedded data, once somebody needs them
+	first map[language]*finder // of the words without which a program is not read
+	load  func() error         // reads the embedded data, once somebody needs them
 
 	tokens    sync.Pool // of *[]token
 	mu        sync.Mutex
@@ -127,10 +127,10 @@ func (e *Engine) read() error {
 		e.calls = append(e.calls, a)
 	}
 	slices.SortFunc(e.calls, func(a, b *audit) int { return strings.Compare(a.rule.ID, b.rule.ID) })
-	e.words, e.first = map[language]*finder{}, map[language][]string{}
+	e.words, e.first = map[language]*finder{}, map[language]*finder{}
 	for _, lang := range languages {
-		e.first[lang] = wordsOf(lang)
-		all := slices.Concat(e.first[lang], e.known.With)
+		e.first[lang] = newFinder(wordsOf(lang))
+		all := slices.Clone(e.known.With)
 		for _, a := range e.calls {
 			if slices.Contains(a.in, lang) {
 				all = append(all, a.with...)

@@ -37,10 +37,10 @@ func (l *look) program(lang language) {
 	if len(l.data) > maxProgram || tested(l.path) {
 		return
 	}
-	words := l.engine.words[lang].find(l.data)
-	if !words.some(l.engine.first[lang]) || minified(l.data) {
+	if !l.engine.first[lang].some(l.data) || minified(l.data) {
 		return
 	}
+	words := l.engine.words[lang].find(l.data)
 	room, _ := l.engine.tokens.Get().(*[]token)
 	if room == nil {
 		room = new([]token)
@@ -62,13 +62,22 @@ func (l *look) program(lang language) {
 	if len(open) == 0 && !models {
 		return
 	}
-	function := func(callee string) bool {
-		return slices.ContainsFunc(open, func(a *audit) bool { return a.means(callee) }) || models && l.asksModel(callee)
+	last := map[string]bool{} // names of functions, without what is before their last dot
+	for _, a := range open {
+		for _, meant := range a.calls {
+			last[lastName(meant)] = true
+		}
 	}
+	if models {
+		for _, meant := range l.engine.known.Models {
+			last[lastName(meant)] = true
+		}
+	}
+	function := func(callee string) bool { return last[lastName(callee)] }
 	argument := func(name string) bool {
 		return models && (slices.Contains(modelArgs, name) || slices.Contains(promptArgs, name)) || slices.ContainsFunc(open, func(a *audit) bool { return slices.Contains(a.anywhere, name) })
 	}
-	calls(lang, toks, function, argument, func(c *call) {
+	calls(lang, toks, function, argument, func(c *call) { // those of a like name are among them
 		for _, a := range open {
 			if a.matches(c) {
 				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(c), key(c), c.callee+"("+short(c)+")")
@@ -79,6 +88,8 @@ func (l *look) program(lang language) {
 		}
 	})
 }
+
+func lastName(function string) string { return function[strings.LastIndexByte(function, '.')+1:] }
 
 // Arguments that tell which model is asked, and what it is told before all else.
 var (

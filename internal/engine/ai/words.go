@@ -2,56 +2,96 @@ package ai
 
 import "bytes"
 
-const maxPairs = 255 // beginnings that a byte can tell apart; the data have a quarter of it
-
-// finder finds which of a few words a text has, in one pass. It is immutable.
+// finder finds which of a few words a text has, in one pass that leaves out most bytes: two bytes of the text tell how far the next
+// word may begin. Wu and Manber, A fast algorithm for multi-pattern searching, 1994. It is immutable.
 type finder struct {
 	words [][]byte
 	index map[string]int
-	pairs [1 << 16]uint8 // by the first two bytes of a word, one more than its place in begin
-	begin [][]int        // words that begin alike
+	least int            // bytes of the shortest word
+	shift [1 << 16]uint8 // by two bytes, how many to go on; 0: a word may have them as the last of its first least bytes
+	here  [1 << 16]uint8 // by the same, one more than the place in lists of the words that have them there
+	lists [][]int
 }
 
-func newFinder(words []string) *finder {
-	f := &finder{index: map[string]int{}}
-	for _, w := range words {
+const (
+	maxShift = 255
+	maxLists = 255 // that a byte can tell apart; the data have a fifth of it
+)
+
+// newFinder returns a finder of words of two bytes and more.
+func newFinder(list []string) *finder {
+	f := &finder{index: map[string]int{}, least: maxShift}
+	for _, w := range list {
 		if _, known := f.index[w]; known || len(w) < 2 {
 			continue
 		}
-		i := len(f.words)
-		f.index[w] = i
+		f.index[w] = len(f.words)
 		f.words = append(f.words, []byte(w))
-		pair := uint16(w[0])<<8 | uint16(w[1])
-		if f.pairs[pair] == 0 {
-			if len(f.begin) == maxPairs {
-				continue
-			}
-			f.begin = append(f.begin, nil)
-			f.pairs[pair] = uint8(len(f.begin))
+		f.least = min(f.least, len(w))
+	}
+	for i := range f.shift {
+		f.shift[i] = uint8(f.least - 1)
+	}
+	for i, w := range f.words {
+		for k := 1; k < f.least; k++ {
+			pair := uint16(w[k-1])<<8 | uint16(w[k])
+			f.shift[pair] = min(f.shift[pair], uint8(f.least-1-k))
 		}
-		at := f.pairs[pair] - 1
-		f.begin[at] = append(f.begin[at], i)
+		pair := uint16(w[f.least-2])<<8 | uint16(w[f.least-1])
+		if f.here[pair] == 0 && len(f.lists) < maxLists {
+			f.lists = append(f.lists, nil)
+			f.here[pair] = uint8(len(f.lists))
+		}
+		if at := f.here[pair]; at > 0 {
+			f.lists[at-1] = append(f.lists[at-1], i)
+		}
 	}
 	return f
+}
+
+// some tells whether a text has one of the words.
+func (f *finder) some(data []byte) bool {
+	for i := f.least - 1; i < len(data); {
+		pair := uint16(data[i-1])<<8 | uint16(data[i])
+		if on := f.shift[pair]; on > 0 {
+			i += int(on)
+			continue
+		}
+		for _, w := range f.at(pair) {
+			if bytes.HasPrefix(data[i-f.least+1:], f.words[w]) {
+				return true
+			}
+		}
+		i++
+	}
+	return false
+}
+
+func (f *finder) at(pair uint16) []int {
+	if n := f.here[pair]; n > 0 {
+		return f.lists[n-1]
+	}
+	return nil
 }
 
 // find returns which words a text has, nil where it has none.
 func (f *finder) find(data []byte) words {
 	var found []bool
-	for i := 0; i+1 < len(data); i++ {
-		pair := uint16(data[i])<<8 | uint16(data[i+1])
-		at := f.pairs[pair]
-		if at == 0 {
+	for i := f.least - 1; i < len(data); {
+		pair := uint16(data[i-1])<<8 | uint16(data[i])
+		if on := f.shift[pair]; on > 0 {
+			i += int(on)
 			continue
 		}
-		for _, w := range f.begin[at-1] {
-			if (found == nil || !found[w]) && bytes.HasPrefix(data[i:], f.words[w]) {
+		for _, w := range f.at(pair) {
+			if (found == nil || !found[w]) && bytes.HasPrefix(data[i-f.least+1:], f.words[w]) {
 				if found == nil {
 					found = make([]bool, len(f.words))
 				}
 				found[w] = true
 			}
 		}
+		i++
 	}
 	return words{f, found}
 }
