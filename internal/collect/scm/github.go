@@ -84,6 +84,7 @@ func (k *collection) repository(ctx context.Context, path string) error {
 	k.alerts(ctx, path, r.Permissions.Admin)
 	k.protections(ctx, path, r.DefaultBranch)
 	k.rulesets(ctx, path, "?includes_parents=true")
+	k.owners(ctx, path)
 	k.list(ctx, path+"/environments", "environments", nil)
 	k.list(ctx, path+"/keys", "", nil)
 	k.list(ctx, path+"/hooks", "", nil)
@@ -109,6 +110,18 @@ func (k *collection) alerts(ctx context.Context, path string, admin bool) {
 	case status(err) == http.StatusNotFound && admin:
 		k.keep(path, []byte(`{"enabled": false}`))
 	case err != nil:
+		k.fail(path, err)
+	}
+}
+
+// owners asks for the lines of the CODEOWNERS file that count for nothing: GitHub knows who does not exist or may not write. That there
+// is no such file is no fault.
+func (k *collection) owners(ctx context.Context, path string) {
+	path += "/codeowners/errors"
+	switch body, _, _, err := k.client.get(ctx, path); {
+	case err == nil:
+		k.keep(path, body)
+	case status(err) != http.StatusNotFound:
 		k.fail(path, err)
 	}
 }

@@ -90,6 +90,7 @@ func githubAnswers() map[string]func(http.ResponseWriter, *http.Request) {
 		"repos/corp/app/rulesets":                        says(`[{"id": 7, "name": "main"}]`),
 		"repos/corp/app/rulesets/7":                      says(`{"id": 7, "rules": []}`),
 		"repos/corp/app/environments":                    says(`{"total_count": 1, "environments": [{"name": "production"}]}`),
+		"repos/corp/app/codeowners/errors":               says(`{"errors": [{"line": 3, "column": 1, "kind": "Unknown owner", "source": "* @corp/gone", "path": "CODEOWNERS", "message": "Unknown owner"}]}`),
 		"repos/corp/app/keys":                            says(`[]`),
 		"repos/corp/app/hooks":                           fails(403, "Resource not accessible by integration"),
 		"repos/corp/app/collaborators":                   says(`[{"login": "mia", "role_name": "admin"}]`),
@@ -120,8 +121,8 @@ func TestGitHub(t *testing.T) {
 	}
 	want := []string{
 		"github/repos/corp/app.json", "github/repos/corp/app/actions/permissions.json", "github/repos/corp/app/actions/permissions/workflow.json",
-		"github/repos/corp/app/branches/main/protection.json", "github/repos/corp/app/branches/release%2F1/protection.json", "github/repos/corp/app/collaborators.json",
-		"github/repos/corp/app/environments.json", "github/repos/corp/app/hooks.json", "github/repos/corp/app/keys.json", "github/repos/corp/app/rulesets.json",
+		"github/repos/corp/app/branches/main/protection.json", "github/repos/corp/app/branches/release%2F1/protection.json", "github/repos/corp/app/codeowners/errors.json",
+		"github/repos/corp/app/collaborators.json", "github/repos/corp/app/environments.json", "github/repos/corp/app/hooks.json", "github/repos/corp/app/keys.json", "github/repos/corp/app/rulesets.json",
 		"github/repos/corp/app/rulesets/7.json", "github/repos/corp/app/vulnerability-alerts.json",
 	}
 	if got := names(a); !slices.Equal(got, want) {

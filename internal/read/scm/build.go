@@ -32,6 +32,7 @@ func kinds() []kind {
 		{repo + `/rulesets$`, "", ".", "", "", "", ""},
 		{repo + `/rulesets/[^/]+$`, "github/Ruleset", "", "", "repository", "", ""},
 		{`^(rulesets)/.+$`, "github/Ruleset", "", "", "", "", ""},
+		{repo + `/codeowners/errors$`, "github/CodeOwners", "", "", "repository", "", ""},
 		{repo + `/environments$`, "github/Environment", "environments", "name", "repository", "", ""},
 		{repo + `/keys$`, "github/DeployKey", ".", "id", "repository", "", ""},
 		{repo + `/hooks$`, "github/Hook", ".", "id", "repository", "", ""},
