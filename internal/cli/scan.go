@@ -120,6 +120,10 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	now, err := clock(s.Env)
+	if err != nil {
+		return err
+	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return faultf("--color wants auto, always or never, not %q", f.color)
 	}
@@ -138,6 +142,7 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 			return err
 		}
 		p.clear()
+		rep.Time = now
 		return write(s, f, outs, rep)
 	})
 	if err != nil {
@@ -417,6 +422,20 @@ func colored(s Streams, choice string) bool {
 	return choice == "always" || choice == "auto" && terminal(s.Out) && lookup(s.Env, "NO_COLOR") == "" && lookup(s.Env, "TERM") != "dumb"
 }
 
+// clock is the time that a report carries: SOURCE_DATE_EPOCH where it is set (https://reproducible-builds.org/specs/source-date-epoch/),
+// so that the same input gives the same bytes, or now.
+func clock(env []string) (time.Time, error) {
+	text := lookup(env, "SOURCE_DATE_EPOCH")
+	if text == "" {
+		return time.Now(), nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seconds < 0 || seconds > latest {
+		return time.Time{}, faultf("SOURCE_DATE_EPOCH wants seconds since 1970, not %q", text)
+	}
+	return time.Unix(seconds, 0), nil
+}
+
 func write(s Streams, f *scanFlags, outs []output, rep *report.Report) error {
 	for _, o := range outs {
 		opt := report.Options{Width: width(s), Wide: f.wide}
@@ -450,6 +469,8 @@ func toFile(o output, rep *report.Report, opt report.Options) (err error) {
 const (
 	narrow = 80  // columns where the terminal does not tell
 	widest = 140 // longer lines are hard to read
+
+	latest = 253402300799 // seconds since 1970 at the end of the year 9999: no format writes later ones
 )
 
 func width(s Streams) int {

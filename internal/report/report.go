@@ -5,6 +5,7 @@ import (
 	"io"
 	"path"
 	"sort"
+	"time"
 
 	"github.com/plinthsec/plinth"
 )
@@ -12,6 +13,7 @@ import (
 // Report is the whole of a run, as every format sees it. Everything in it is sorted.
 type Report struct {
 	Version   string
+	Time      time.Time // of the run, for formats that carry one
 	Targets   []Target
 	Findings  []Finding // without passes, unless they were asked for
 	Problems  []Problem
@@ -130,6 +132,7 @@ func Formats() []Format {
 		{"json", "the report as JSON, a contract (schema plinth.report/1)", writeJSON},
 		{"junit", "JUnit XML for the test pages of CI services", writeJUnit},
 		{"markdown", "a summary for a pull request or a job page", writeMarkdown},
+		{"ocsf", "OCSF 1.8 events of the category Findings, one a line, for SIEMs and data lakes", writeOCSF},
 		{"resources", "what was understood of the code, as JSON (schema plinth.resources/1)", writeResources},
 		{"sarif", "SARIF 2.1.0 for code scanning services", writeSARIF},
 		{"table", "findings for people, grouped by rule, with code", writeTable},
