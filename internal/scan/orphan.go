@@ -13,7 +13,7 @@ import (
 const maxOrphan = 4 << 20 // bytes: larger JSON and YAML that no reader knows is data, no configuration
 
 // loose are JSON files whose own tools allow comments and commas at the end.
-var loose = []string{"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".eslintrc*", "*.code-workspace", ".babelrc*", "renovate.json*", ".devcontainer.json", "launch.json", "settings.json", "tasks.json", "extensions.json"}
+var loose = []string{"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".eslintrc*", "*.code-workspace", ".babelrc*", "renovate.json*", ".devcontainer.json", "launch.json", "settings.json", "tasks.json", "extensions.json", "mcp.json", "keybindings.json", "pyrightconfig.json", "tslint.json", "cspell.json", "deno.json", "api-extractor*.json"}
 
 // templated are marks of files that become JSON or YAML only when something fills them in.
 var templated = [][]byte{[]byte("{{"), []byte("{%"), []byte("${"), []byte("%{"), []byte("<%"), []byte("#{")}
