@@ -243,6 +243,7 @@ type look struct {
 
 // resource notes something that the file uses.
 func (l *look) resource(typ, what string, at plinth.Location, fields ...plinth.Field) {
+	what = strings.Clone(what) // it would keep the text of the whole file
 	decl := &plinth.Declaration{Address: l.path + "#" + what, Type: typ, At: at, Header: at}
 	fields = append([]plinth.Field{{Key: "name", Value: plinth.StringOf(what)}}, fields...)
 	l.resources = append(l.resources, &plinth.Resource{

@@ -205,7 +205,8 @@ func (l *look) imports(lang language, toks []token) {
 		var what string
 		switch {
 		case lang == python && t.kind == name && (t.s == "import" || t.s == "from") && i+1 < len(toks) && toks[i+1].kind == name && (i == 0 || toks[i-1].line < t.line):
-			what = toks[i+1].s
+			t = toks[i+1]
+			what = t.s
 		case lang == script && t.kind == text && i > 0 && (toks[i-1].s == "from" || toks[i-1].s == "import" || toks[i-1].s == "(" && i > 1 && (toks[i-2].s == "require" || toks[i-2].s == "import")):
 			what = t.s
 		case lang == golang && t.kind == text && strings.Contains(t.s, "/"):
