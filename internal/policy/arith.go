@@ -9,25 +9,27 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
+// joint applies an operator to two sides; wrong is the failure of kinds that do not fit.
+func joint(l, r, wrong val, op func(l, r plinth.Value) (val, bool)) val {
+	switch {
+	case l.st != nil:
+		return l
+	case r.st != nil:
+		return r
+	case l.IsUnknown() || r.IsUnknown():
+		return plain(unknown2(l.Value, r.Value))
+	}
+	v, ok := op(l.Value, r.Value)
+	if !ok {
+		return wrong
+	}
+	return v
+}
+
 // strict runs a binary operator on two values that are neither failures nor unknown.
 func (c *compiler) strict(e ast.Expr, name string, a, b node, op func(l, r plinth.Value) (val, bool)) node {
 	wrong := c.failed(e, "%s does not fit the kinds of its sides", name)
-	return node{double: a.double || b.double, run: func(sc *Scope) val {
-		l, r := a.run(sc), b.run(sc)
-		switch {
-		case l.st != nil:
-			return l
-		case r.st != nil:
-			return r
-		case l.IsUnknown() || r.IsUnknown():
-			return plain(unknown2(l.Value, r.Value))
-		}
-		v, ok := op(l.Value, r.Value)
-		if !ok {
-			return wrong
-		}
-		return v
-	}}
+	return node{double: a.double || b.double, run: func(sc *Scope) val { return joint(a.run(sc), b.run(sc), wrong, op) }}
 }
 
 // unknown2 is unknown for the reasons of its unknown sides, without looking inside the other.
@@ -118,7 +120,8 @@ func asNumber(v plinth.Value) float64 {
 }
 
 func (c *compiler) add(e ast.Expr, a, b node) node {
-	holes := c.strict(e, "+", a, b, func(l, r plinth.Value) (val, bool) {
+	wrong := c.failed(e, "%s does not fit the kinds of its sides", "+")
+	sum := func(l, r plinth.Value) (val, bool) {
 		if l.Kind() != r.Kind() {
 			return val{}, false
 		}
@@ -137,16 +140,15 @@ func (c *compiler) add(e ast.Expr, a, b node) node {
 			return plain(concat(l.List(), r.List())), true
 		}
 		return val{}, false
-	})
-	strict := holes.run
-	holes.run = func(sc *Scope) val {
-		v := strict(sc)
+	}
+	return node{double: a.double || b.double, run: func(sc *Scope) val {
+		l, r := a.run(sc), b.run(sc) // once: a chain of sums would double the work with each
+		v := joint(l, r, wrong, sum)
 		if v.st != nil || !v.IsUnknown() {
 			return sc.charge(v)
 		}
-		return c.addLists(v, a.run(sc), b.run(sc))
-	}
-	return holes
+		return c.addLists(v, l, r)
+	}}
 }
 
 // addLists keeps the elements that an unknown sum of lists surely has.

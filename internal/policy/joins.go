@@ -46,7 +46,7 @@ func (c *compiler) ofType(e, arg ast.Expr, from code, ask func(sc *Scope, from p
 		case sc.World == nil:
 			return plain(plinth.ListOf(nil))
 		case t.Kind() == plinth.String:
-			return plain(plinth.ListOf(ask(sc, v.Value, t.Str())))
+			return plain(openOf(v.Value, ask(sc, v.Value, t.Str())))
 		case t.Kind() != plinth.List:
 			return wrong
 		}
@@ -57,8 +57,16 @@ func (c *compiler) ofType(e, arg ast.Expr, from code, ask func(sc *Scope, from p
 			}
 			list = append(list, ask(sc, v.Value, one.Str())...)
 		}
-		return plain(plinth.ListOf(list))
+		return plain(openOf(v.Value, list))
 	}}
+}
+
+// openOf is the list of what belongs to a resource: of one that is not in the code, with none there, nobody knows.
+func openOf(from plinth.Value, list []plinth.Value) plinth.Value {
+	if len(list) == 0 && from.IsUnknown() {
+		return unknown(from)
+	}
+	return plinth.ListOf(list)
 }
 
 // origin compiles origin(): nothing of its argument needs to be there.
