@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestCloud(t *testing.T) {
 	const policyDoc = `{"Doc":{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*","Principal":{"AWS":["*",{"$unknown":["a.b.arn"]}],"Service":"x"}}}}`
@@ -46,6 +49,7 @@ func TestCloud(t *testing.T) {
 		{`image(p.?I).tag == ''`, `{"I":{"$unknown":["var.i"]}}`, "unknown: var.i"},
 		{`related(p.A, 'T').size() > 0`, `{}`, "error: 1:8: related follows the relations of a whole resource: p, or one that related() or resources() gave"},
 		{`related(p, 'T').size() > 0`, `{}`, "false"},
+		{strings.Repeat("p.I + ", 60) + "p.I == 0", `{"I":{"$unknown":["var.i"]}}`, "unknown: var.i"}, // each side once
 	} {
 		if got := ask(t, c.src, c.props); got != c.want {
 			t.Errorf("%s on %s\n got %s\nwant %s", c.src, c.props, got, c.want)
