@@ -4,6 +4,7 @@ package verdict
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"path"
 	"slices"
 	"sort"
@@ -80,6 +81,11 @@ type spot struct {
 
 func spotOf(f *plinth.Finding, rule string) spot { return spot{rule, root(f), address(f), f.Verdict} }
 
+// block is a place as an address: that of a whole declaration. No address of a resource begins so.
+func block(at plinth.Location) string {
+	return fmt.Sprintf("\x00%s:%d:%d-%d:%d", at.Path, at.Line, at.Col, at.EndLine, at.EndCol)
+}
+
 // yield takes out the findings of rules that yield to another one that has the same verdict at the same place: at the same range, or
 // at one that holds it or lies in it. Their rules, and their evidence where it has none, move to the finding that stays, also where that one is reached over several rules.
 // What is unknown for two rules is one thing to find out. A rule may yield to an engine as well: to whatever that one finds in the same
@@ -95,6 +101,8 @@ func yield(list []plinth.Finding) []plinth.Finding {
 	for i := range list {
 		if wins[list[i].Rule.ID] {
 			s := spotOf(&list[i], list[i].Rule.ID)
+			at[s] = append(at[s], i)
+			s.address = block(reach(&list[i]))
 			at[s] = append(at[s], i)
 		}
 	}
@@ -143,7 +151,12 @@ func winner(list []plinth.Finding, i int, at map[spot][]int, stays map[int]int) 
 	f := &list[i]
 	for _, id := range f.Rule.YieldsTo {
 		found := -1
-		for _, k := range at[spotOf(f, id)] {
+		s := spotOf(f, id)
+		here := at[s]
+		if s.address = block(f.At); len(here) == 0 && f.Decl != nil && f.Decl.At.Line > 0 && !holds(f.Decl.At, f.At) { // it stands at a part of its resource, which has a block of its own
+			here = at[s]
+		}
+		for _, k := range here {
 			switch {
 			case list[k].At == f.At:
 				found = k

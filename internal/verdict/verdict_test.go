@@ -93,6 +93,21 @@ func TestYield(t *testing.T) {
 	}
 }
 
+// TestYieldPart: what an engine says at the block of a part yields to what a rule says of that block; at the block of the resource
+// itself each address is a thing of its own.
+func TestYieldPart(t *testing.T) {
+	ssh := &plinth.Rule{ID: "r-ssh", Severity: plinth.Critical}
+	port := &plinth.Rule{ID: "n-port", Severity: plinth.High, YieldsTo: []string{"r-ssh"}}
+	block := plinth.Location{Path: "a.tf", Line: 2, Col: 1, EndLine: 9, EndCol: 2}
+	group := plinth.Location{Path: "b.tf", Line: 1, Col: 1, EndLine: 5, EndCol: 2}
+	header := plinth.Location{Path: "a.tf", Line: 2, Col: 1, EndLine: 2, EndCol: 40}
+	told := plinth.Finding{Rule: ssh, Verdict: plinth.Fail, At: header, Decl: &plinth.Declaration{Address: "rule.a", At: block, Header: header}}
+	door := plinth.Finding{Rule: port, Verdict: plinth.Fail, At: block, Decl: &plinth.Declaration{Address: "group.a", At: group, Header: group}}
+	if list := Sort([]plinth.Finding{told, door}); len(list) != 1 || list[0].Rule != ssh || len(list[0].Also) != 1 {
+		t.Errorf("%v", list)
+	}
+}
+
 func TestYieldToEngine(t *testing.T) {
 	key := &plinth.Rule{ID: "key", Engine: "secret", Severity: plinth.Low}
 	config := &plinth.Rule{ID: "config", Engine: "ai", Severity: plinth.Medium, YieldsTo: []string{"secret"}}
