@@ -48,7 +48,7 @@ func TestScanLive(t *testing.T) {
 			"repos/corp/app/hooks could not be looked at", "github-repository-vulnerability-alerts",
 		}},
 		{"hidden-from-all", []string{"--offline"}, 2, []string{"--offline forbids"}},
-		{"wrong", nil, 2, []string{"Bad credentials"}},
+		{"wrong", nil, 3, []string{"Bad credentials", "1 place could not be looked at"}},
 	} {
 		var out bytes.Buffer
 		s := Streams{In: strings.NewReader(""), Out: &out, Err: &out, Env: []string{"GITHUB_API_URL=" + server.URL, "GITHUB_TOKEN=" + c.token, "COLUMNS=140"}}

@@ -23,6 +23,11 @@ func openTarget(ctx context.Context, name string, staged bool) (*tree.Tree, erro
 	if platform, _, ok := scm.Target(name); ok {
 		return tree.Given(name, platform, nil, nil), nil
 	}
+	for _, platform := range [...]string{scm.GitHub, scm.GitLab} {
+		if strings.HasPrefix(name, platform+":") {
+			return nil, faultf("%q names nothing on %s: github:OWNER/REPO, github:ORG, gitlab:GROUP/PROJECT and gitlab:GROUP do", name, platform)
+		}
+	}
 	dir, history := strings.CutPrefix(name, "git:")
 	if !history && !staged {
 		return tree.Open(name)
@@ -56,7 +61,11 @@ func collect(ctx context.Context, s Streams, t *tree.Tree, c *plinth.Config) (*t
 		return nil, faultf("%s is asked for over the network, and --offline forbids that", t.Name)
 	}
 	answers, err := asker(s, c).Collect(ctx, platform, name)
-	if err != nil {
+	var none *scm.Unanswered
+	switch {
+	case errors.As(err, &none):
+		return tree.Given(t.Name, platform, nil, []plinth.Problem{{Kind: plinth.Unreadable, Text: none.Error()}}), nil
+	case err != nil:
 		return nil, err
 	}
 	return tree.Given(t.Name, platform, answers.Files, answers.Problems), nil

@@ -235,3 +235,13 @@ func lineEnd(src []byte, at int) int {
 	}
 	return at + len(bytes.TrimRight(src[at:at+end], "\r"))
 }
+
+// DockerfileRules are the ids of the rules about Dockerfiles that have fixes, sorted.
+func DockerfileRules() []string {
+	var out []string
+	for name := range containers() {
+		out = append(out, docker+name)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -17,6 +18,9 @@ const (
 	ocsfCompliance = 2003 // an evaluation of a resource against what a standard or a policy asks for
 	ocsfPosture    = 2007 // a weakness of software: of code, of a pipeline, a secret in a file
 	ocsfCreate     = 1    // the activity: the finding was made
+	ocsfActivity   = 6    // the category Application Activity
+	ocsfScan       = 6007 // the end of a scan
+	ocsfCompleted  = 2    // the activity: the scan was completed
 	ocsfFile       = 1    // a regular file
 	ocsfRule       = 1    // the kind of an analytic
 )
@@ -142,7 +146,74 @@ type ocsfEvidence struct {
 	Data ocsfPlace      `json:"data"`
 }
 
-// writeOCSF prints an event per finding, one a line. A rule about the configuration of a resource, and every rule that a standard's
+// ocsfRun is the event of the run itself. What could not be looked at makes it a failure and stands in unmapped.
+type ocsfRun struct {
+	Metadata     ocsfMetadata `json:"metadata"`
+	Time         int64        `json:"time"`
+	CategoryID   int          `json:"category_uid"`
+	Category     string       `json:"category_name"`
+	ClassID      int          `json:"class_uid"`
+	Class        string       `json:"class_name"`
+	ActivityID   int          `json:"activity_id"`
+	Activity     string       `json:"activity_name"`
+	TypeID       int          `json:"type_uid"`
+	Type         string       `json:"type_name"`
+	SeverityID   int          `json:"severity_id"`
+	Severity     string       `json:"severity"`
+	StatusID     int          `json:"status_id"`
+	Status       string       `json:"status"`
+	StatusDetail string       `json:"status_detail,omitempty"`
+	Scan         ocsfKind     `json:"scan"`
+	Detections   int          `json:"num_detections"`
+	Files        int          `json:"num_files"`
+	Skipped      int          `json:"num_skipped_items"`
+	Unmapped     *ocsfRest    `json:"unmapped,omitempty"`
+}
+
+type ocsfKind struct {
+	Name   string `json:"name"`
+	TypeID int    `json:"type_id"`
+	Type   string `json:"type"`
+}
+
+type ocsfRest struct {
+	Problems []ocsfProblem `json:"problems"`
+}
+
+type ocsfProblem struct {
+	Kind string `json:"kind"`
+	Path string `json:"path,omitempty"`
+	Line int32  `json:"line,omitempty"`
+	Text string `json:"text"`
+}
+
+// run is the event that ends the report.
+func (r *Report) run() ocsfRun {
+	const class = "Scan Activity"
+	out := ocsfRun{
+		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"Plinth", "Plinth", r.Version}}, Time: r.Time.UnixMilli(),
+		CategoryID: ocsfActivity, Category: "Application Activity", ClassID: ocsfScan, Class: class, ActivityID: ocsfCompleted, Activity: "Completed",
+		TypeID: ocsfScan*100 + ocsfCompleted, Type: class + ": Completed", SeverityID: 1, Severity: ocsfSeverities[0], StatusID: 1, Status: "Success",
+		Scan: ocsfKind{"plinth scan", 1, "Manual"}, Detections: len(r.Findings),
+	}
+	for _, t := range r.Targets {
+		out.Files += t.Read
+	}
+	rest := &ocsfRest{}
+	for _, p := range r.Problems {
+		place := r.place(p.Target, p.At)
+		rest.Problems = append(rest.Problems, ocsfProblem{string(p.Kind), place.Path, place.Line, Clean(p.Text)})
+	}
+	if len(rest.Problems) > 0 {
+		out.Unmapped = rest
+	}
+	if out.Skipped = r.Summary().Incomplete; out.Skipped > 0 {
+		out.StatusID, out.Status, out.StatusDetail = 2, "Failure", fmt.Sprintf("%d places could not be looked at", out.Skipped)
+	}
+	return out
+}
+
+// writeOCSF prints an event per finding, one a line, and one of the run itself. A rule about the configuration of a resource, and every rule that a standard's
 // control asks for, gives a Compliance Finding, which knows passes and unknown verdicts; any other an Application Security Posture
 // Finding, which is always a weakness, so that those verdicts are left out there.
 func writeOCSF(w io.Writer, r *Report, _ Options) error {
@@ -160,6 +231,9 @@ func writeOCSF(w io.Writer, r *Report, _ Options) error {
 		if err := e.Encode(r.ocsf(f, class)); err != nil {
 			return err
 		}
+	}
+	if err := e.Encode(r.run()); err != nil {
+		return err
 	}
 	return b.Flush()
 }

@@ -33,7 +33,11 @@ func TestOCSF(t *testing.T) {
 		}
 		got = append(got, e)
 	}
-	if len(got) != 4 {
+	end := got[len(got)-1]
+	if end.ClassID != ocsfScan || end.StatusID != 2 || !strings.Contains(text, `"unmapped":{"problems":[{"kind":`) {
+		t.Errorf("the run itself: %s", text[strings.LastIndex(strings.TrimSpace(text), "\n")+1:])
+	}
+	if len(got) != 5 {
 		t.Fatalf("%d events: %s", len(got), text)
 	}
 	fail, unknown, silenced, posture := got[0], got[1], got[2], got[3]

@@ -226,6 +226,7 @@ type job struct {
 func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) ([]job, error) {
 	data := make([][]byte, len(list.Files))
 	want := make([][]bool, len(list.Files))
+	seen := make([]bool, len(list.Files)) // it could be read
 	charts := chartsOf(list.Files)
 	engines := r.fileEngines()
 	buffers := sync.Pool{New: func() any { return new([]byte) }}
@@ -250,6 +251,7 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 				c.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: f.Path}, Text: tree.Reason(err)})
 				return nil
 			}
+			seen[i] = true
 			if !f.Other {
 				want[i] = r.wants(c, f.Path, b)
 			}
@@ -273,7 +275,7 @@ func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *co
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return r.group(t, list, data, want, res), nil
+	return r.group(t, list, data, want, seen, res), nil
 }
 
 // look shows a file, and the members of an archive, to the engines that look at files.
@@ -324,12 +326,12 @@ func (r *Run) wants(c *collector, p string, b []byte) []bool {
 	return out
 }
 
-func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bool, res *Result) []job {
+func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bool, seen []bool, res *Result) []job {
 	projects := map[string]map[int]*plinth.Project{}
 	read, looked := 0, len(r.fileEngines()) > 0
 	for i, f := range list.Files {
 		if want[i] == nil {
-			if f.Other || looked {
+			if seen[i] && (f.Other || looked) {
 				read++
 			}
 			continue

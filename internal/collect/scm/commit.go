@@ -26,7 +26,7 @@ type answer struct {
 
 var hash = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-// Of returns the hash of the commit that a tag or branch of OWNER/NAME stands for now: https://docs.github.com/rest/commits/commits#get-a-commit.
+// Of returns the hash of the commit that a tag or branch of OWNER/NAME points at: https://docs.github.com/rest/commits/commits#get-a-commit.
 func (c *Commits) Of(ctx context.Context, repository, ref string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

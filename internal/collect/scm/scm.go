@@ -71,14 +71,22 @@ func (c *Collector) Collect(ctx context.Context, platform, name string) (*Answer
 	} else {
 		err = k.gitlab(ctx, name)
 	}
-	if err != nil {
-		if anonymous {
-			return nil, fmt.Errorf("ask %s for %s without a token: %w", platform, name, err)
-		}
-		return nil, fmt.Errorf("ask %s for %s: %w", platform, name, err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && anonymous:
+		return nil, &Unanswered{fmt.Errorf("ask %s for %s without a token: %w", platform, name, err)}
+	case err != nil:
+		return nil, &Unanswered{fmt.Errorf("ask %s for %s: %w", platform, name, err)}
 	}
 	return k.out, nil
 }
+
+// Unanswered is the error of a service that could not be reached, or has nothing of that name for whoever asks.
+type Unanswered struct{ error }
+
+// Unwrap returns the error itself.
+func (u *Unanswered) Unwrap() error { return u.error }
 
 // client makes the client of a platform from the environment, and tells whether it has no token. Accept is the form of GitHub's answers.
 func (c *Collector) client(platform, accept string) (*client, bool, error) {

@@ -296,7 +296,7 @@ func TestHalf(t *testing.T) {
 			t.Errorf("the id in %q: %q, want %q", text, got, want)
 		}
 	}
-	for id, want := range map[string]string{"AKIA" + "QX4ZT7WVP2MKD3RB": awsAccount([]byte("AKIA" + "QX4ZT7WVP2MKD3RB")), "AKIA" + "IOSFODNN7ABCDEFG": "", "AKIA" + "7777777777777777": ""} {
+	for id, want := range map[string]string{"AKIA" + "QX4ZT7WVP2MKD3RB": "051324911018", "AKIA" + "IOSFODNN7ABCDEFG": "", "AKIA" + "7777777777777777": ""} {
 		if got := awsAccount([]byte(id)); got != want || got != "" && len(got) != 12 {
 			t.Errorf("the account of %s is %q, want %q", id, got, want)
 		}

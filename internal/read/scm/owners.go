@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -31,9 +32,13 @@ type owned struct {
 	match   *regexp.Regexp
 }
 
+// ownersFolders are where the services look for the file, from the root of the repository; a copy elsewhere is nobody's.
+var ownersFolders = []string{"", ".github", ".gitlab", "docs"}
+
 // isOwners tells whether a file is one that GitHub or GitLab looks for.
 func isOwners(name string) bool {
-	return path.Base(name) == ownersName && !strings.Contains(name, "testdata/")
+	dir, base := path.Split(name)
+	return base == ownersName && slices.Contains(ownersFolders, strings.TrimSuffix(dir, "/"))
 }
 
 // owners emits one resource for a CODEOWNERS file: errors (line, text), and uncovered, the pipelines that nobody owns (path).
