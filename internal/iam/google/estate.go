@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/graph"
@@ -59,6 +60,7 @@ type Estate struct {
 	above      map[string]string // by scope: what it lies in
 	projects   map[string]int32  // resources of projects and folders by scope
 	stripped   map[string]bool   // projects whose default accounts lose their role
+	listed     func() []string   // see Projects
 }
 
 type key struct{}
@@ -72,6 +74,7 @@ func New(g *graph.Graph) *Estate {
 		g: g, access: Access{Roles: map[string]iam.Texts{}}, byMember: map[string]*Principal{}, byID: map[plinth.ID]int32{}, lone: map[string]string{},
 		above: map[string]string{}, projects: map[string]int32{}, stripped: map[string]bool{},
 	}
+	e.listed = sync.OnceValue(e.listProjects)
 	e.settle()
 	for i, r := range g.Resources() {
 		if !ours(r) {
@@ -317,7 +320,9 @@ func (e *Estate) ProjectOf(r *plinth.Resource) string {
 }
 
 // Projects are the scopes of the projects that hold resources or bindings, sorted.
-func (e *Estate) Projects() []string {
+func (e *Estate) Projects() []string { return e.listed() }
+
+func (e *Estate) listProjects() []string {
 	all := map[string]bool{}
 	for i, r := range e.g.Resources() {
 		if ours(r) && !r.Data && !strings.HasPrefix(r.Type, "terraform:") && r.Type != typeFolder && r.Type != "cloudresourcemanager.googleapis.com/Organization" {

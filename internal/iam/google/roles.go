@@ -2,6 +2,7 @@ package google
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 type facts struct {
 	permissions []string
 	runs        map[string]string // gap and length, alternating, by role
+	edges       sync.Map          // of those roles that were asked for: where runs begin and end, rising, a []int32 by role
 }
 
 var predefined = sync.OnceValues(func() (*facts, error) {
@@ -30,19 +32,25 @@ var predefined = sync.OnceValues(func() (*facts, error) {
 	return f, nil
 })
 
-// each calls visit for the runs of a role as ranges of indexes, until it answers false.
-func (f *facts) each(role string, visit func(from, to int) bool) {
-	at, gap := 0, true
+// of returns where the runs of a role begin and end, as indexes: a permission is in the role if an odd number of them is at or below
+// its own.
+func (f *facts) of(role string) []int32 {
+	if known, ok := f.edges.Load(role); ok {
+		return known.([]int32)
+	}
+	var edges []int32
+	at := 0
 	for part := range strings.SplitSeq(f.runs[role], ",") {
 		n, err := strconv.Atoi(part)
 		if err != nil || n < 0 || at+n > len(f.permissions) {
-			return
+			break
 		}
-		if !gap && !visit(at, at+n) {
-			return
-		}
-		at, gap = at+n, !gap
+		at += n
+		edges = append(edges, int32(at))
 	}
+	edges = edges[:len(edges)&^1]
+	f.edges.Store(role, edges)
+	return edges
 }
 
 // Holds tells whether a predefined role holds a permission, and whether the role is known at all.
@@ -58,10 +66,9 @@ func Holds(role, permission string) (has, known bool) {
 	if !ok {
 		return false, true
 	}
-	f.each(role, func(from, to int) bool {
-		has = i >= from && i < to
-		return !has && to <= i
-	})
+	edges := f.of(role)
+	below := sort.Search(len(edges), func(k int) bool { return int(edges[k]) > i })
+	has = below%2 == 1
 	return has, true
 }
 
@@ -72,10 +79,9 @@ func Permissions(role string) []string {
 		return nil
 	}
 	var out []string
-	f.each(role, func(from, to int) bool {
-		out = append(out, f.permissions[from:to]...)
-		return true
-	})
+	for runs := f.of(role); len(runs) > 0; runs = runs[2:] {
+		out = append(out, f.permissions[runs[0]:runs[1]]...)
+	}
 	return out
 }
 
