@@ -70,7 +70,7 @@ var apiWords = map[string]string{
 }
 
 // apiNumbers are fields that Terraform takes as text and the API as a number.
-var apiNumbers = map[string]bool{"run_as_user": true, "run_as_group": true, "fs_group": true}
+var apiNumbers = map[string]bool{"run_as_user": true, "run_as_group": true, "fs_group": true, "replicas": true}
 
 // kubernetesObject turns a kubernetes_* resource into the API object that it declares. It is false for any other type.
 func kubernetesObject(r *plinth.Resource) bool {

@@ -89,12 +89,17 @@ func (s *scope) resource(r plinth.Value, in *parent, suffix string) {
 	decl := &plinth.Declaration{At: r.Origin().At, Header: kind.Origin().At, Callers: s.callers}
 	inner := s.at("")
 	inner.decl = decl
+	condition, conditional := get(r, "condition")
+	out := conditional && truth(inner.eval(condition)) == value.False
+	children, _ := get(r, "resources")
+	if out && children.Len() == 0 {
+		return // its name may be made of what is there only with it
+	}
 	typ, name := inner.named(r, in)
 	decl.Type, decl.Address = typ, name+suffix
-	if condition, ok := get(r, "condition"); !ok || truth(inner.eval(condition)) != value.False {
+	if !out {
 		inner.emit(r, typ, decl, around(typ, decl.Address, in))
 	}
-	children, _ := get(r, "resources")
 	inner.decl, inner.symbol = nil, ""
 	inner.resources(children, &parent{typ, decl.Address})
 }

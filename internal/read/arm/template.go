@@ -79,6 +79,9 @@ func (r *reading) file(root plinth.Value) {
 		r.template(nested, given, 0, nil)
 		return
 	}
+	if _, policy := get(body, "policyRule"); policy {
+		return // a policy definition: its template is for what the policy meets
+	}
 	r.template(root, r.parameterFile(), 0, nil)
 }
 
@@ -100,10 +103,11 @@ func (t *template) declare(root plinth.Value, given map[string]plinth.Value, s *
 	for _, f := range parameters.Fields() {
 		kind, _ := get(f.Value, "type")
 		x := &term{scope: s, secret: strings.HasPrefix(strings.ToLower(kind.Str()), "secure")}
-		if v, ok := given[strings.ToLower(f.Key)]; ok {
+		def, hasDefault := get(f.Value, "defaultValue")
+		if v, ok := given[strings.ToLower(f.Key)]; ok && (!v.IsNull() || !hasDefault) { // null leaves the default
 			v = v.WithSensitive(v.Sensitive() || x.secret)
 			x.value = &v
-		} else if def, ok := get(f.Value, "defaultValue"); ok {
+		} else if hasDefault {
 			x.written = def
 		} else {
 			v := plinth.UnknownOf("parameters('" + f.Key + "')").WithSensitive(x.secret).WithOrigin(f.Value.Origin())

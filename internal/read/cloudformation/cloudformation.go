@@ -175,6 +175,10 @@ func (t *template) read() {
 		t.problem(plinth.Broken, t.root, "the template is no map")
 		return
 	}
+	_, version := t.root.Get("AWSTemplateFormatVersion")
+	if all, ok := t.root.Get("Resources"); ok && all.Kind() == plinth.List && !version {
+		return // another document with a list of that name, as CodeDeploy's AppSpec
+	}
 	section := func(key string) plinth.Value {
 		v, ok := t.root.Get(key)
 		if ok && v.Kind() != plinth.Map && !v.IsNull() {

@@ -122,9 +122,14 @@ func (s *scope) sub(arg plinth.Value) plinth.Value {
 		}
 	}
 	if text.Kind() == plinth.Map {
+		first := text
 		text, _ = s.eval(text)
 		if text.IsUnknown() {
 			return open(text)
+		}
+		if f := first.Fields(); text.Kind() == plinth.Map && len(f) == 1 && strings.Contains(f[0].Key, "::") {
+			s.template.problem(plinth.Unsupported, arg, "what %s puts in here is not known", f[0].Key)
+			return plinth.UnknownOf(f[0].Key)
 		}
 	}
 	if text.Kind() != plinth.String {

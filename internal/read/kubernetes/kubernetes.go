@@ -68,7 +68,7 @@ type reading struct {
 }
 
 func (r *reading) file(f plinth.File) {
-	braces := strings.Contains(string(f.Data), "{{") || strings.Contains(string(f.Data), "{%")
+	braces := marked(string(f.Data))
 	chart := ""
 	if braces {
 		chart = r.chartOf(f.Path)
@@ -97,12 +97,21 @@ func (r *reading) file(f plinth.File) {
 	}
 }
 
-// templates turns the problems at, or right after, lines with template marks into one: the file has to be filled in first.
+// templates turns the problems at, or right after, lines with template marks into one: the file has to be filled in first. Where a
+// line or a value begins with a mark, which no YAML does, that holds for all of them: the parser meets the fault anywhere.
 func templates(f plinth.File, problems []plinth.Problem) []plinth.Problem {
 	lines := strings.Split(document.Text(f.Data), "\n")
+	all := slices.ContainsFunc(lines, begins)
 	var out []plinth.Problem
 	told := false
 	for _, p := range problems {
+		if p.Kind == plinth.Broken && all {
+			if !told {
+				told = true
+				out = append(out, plinth.Problem{Kind: plinth.Unsupported, At: p.At, Text: "a template that is no YAML before it is filled in"})
+			}
+			continue
+		}
 		i := int(p.At.Line) - 1
 		for i > 0 && i < len(lines) && !marked(lines[i]) && (strings.TrimSpace(lines[i-1]) == "" || marked(lines[i-1])) {
 			i--
@@ -117,7 +126,31 @@ func templates(f plinth.File, problems []plinth.Problem) []plinth.Problem {
 	return out
 }
 
-func marked(line string) bool { return strings.Contains(line, "{{") || strings.Contains(line, "{%") }
+// marks begin what something fills in: Go templates and Jinja, Jinja's and Terraform's directives.
+var marks = [...]string{"{{", "{%", "%{"}
+
+func marked(line string) bool {
+	for _, m := range marks {
+		if strings.Contains(line, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// begins tells whether a line, or the value of its key, begins with a mark.
+func begins(line string) bool {
+	line = strings.TrimLeft(line, " -")
+	if key, v, ok := strings.Cut(line, ": "); ok && !marked(key) {
+		line = strings.TrimLeft(v, " ")
+	}
+	for _, m := range marks {
+		if strings.HasPrefix(line, m) {
+			return true
+		}
+	}
+	return false
+}
 
 // document takes the objects of a document. An element of a List without kind or version has those of the list.
 func (r *reading) document(d document.Document, list plinth.Value, depth int) []plinth.Problem {

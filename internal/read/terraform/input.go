@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"bytes"
 	"path"
 	"strings"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/read/terraform/expr"
 )
+
+const gitCrypt = "\x00GITCRYPT" // begins what git-crypt has encrypted
 
 // input is what a variable file gives to a variable of the root module.
 type input struct {
@@ -69,6 +72,10 @@ func (e *evaluation) has(file string) bool {
 func parseVariables(name string, data []byte) (*hclsyntax.Body, *expr.Source, []plinth.Problem) {
 	var body *hclsyntax.Body
 	var diags hcl.Diagnostics
+	if bytes.HasPrefix(data, []byte(gitCrypt)) {
+		text := "encrypted by git-crypt: the values of its variables are not known"
+		return nil, nil, []plinth.Problem{{Kind: plinth.Unsupported, At: plinth.Location{Path: name}, Text: text}}
+	}
 	if isJSON(name) {
 		root, more := expr.ParseJSON(data, name)
 		if diags = more; root != nil {
