@@ -103,10 +103,18 @@ type Context struct {
 	Provider string // local name of the Terraform provider, "aws"
 	Version  string // version constraint that counts for it, "~> 4.0"; "" where none is stated
 	Defaults Value  // default_tags or default_labels of the provider, a map
+	Package  *Package
 	// Config is the provider's configuration that counts, as the root module names it: aws, aws.dev. Settings are what it says about
 	// where things are made: account, a number or the ARN of a role in it, and region; absent where it says nothing.
 	Config   string
 	Settings Value
+}
+
+// Package is what Terraform downloads for a provider.
+type Package struct {
+	Source string   // its address in a registry, as written: hashicorp/aws; a host stands before it where it is not the public one
+	Locked string   // the version that the lock file of the root module picks, "" where there is none
+	At     Location // where the module asks for it, the zero Location where it does not
 }
 
 // ProblemKind says why something could not be looked at.

@@ -142,7 +142,7 @@ func runScan(cmd *cobra.Command, s Streams, f *scanFlags, args []string) error {
 			return err
 		}
 		p.clear()
-		rep.Time = now
+		rep.Time, rep.Dated = now, lookup(s.Env, "SOURCE_DATE_EPOCH") != ""
 		return write(s, f, outs, rep)
 	})
 	if err != nil {
@@ -237,10 +237,11 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		problems := known.know(list, t, c)
 		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
 		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }
-		judged := set.Len() > 0 || draws || len(policies) > 0 || f.wants("resources") || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
+		listed := f.wants("resources") || f.wants("cyclonedx")
+		judged := set.Len() > 0 || draws || len(policies) > 0 || listed || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
 		run := &scan.Run{
-			Config: c, Readers: readers(judged, draws || slices.ContainsFunc(audits, piped)), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
-			Lean: !f.wants("resources"), Modules: d.source(c),
+			Config: c, Readers: readers(judged, draws || listed || slices.ContainsFunc(audits, piped)), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
+			Lean: !listed, Modules: d.source(c),
 		}
 		if draws {
 			run.Draw = attack.Draw
@@ -326,6 +327,7 @@ func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result,
 	t := res.Tree
 	rep.Targets = append(rep.Targets, report.Target{
 		Name: t.Name, Kind: t.Kind, Prefix: fromRepository(t.Dir()), Seen: res.Files.Seen, Read: res.Files.Read, Skipped: res.Files.Skipped, ByReader: res.Files.ByReader,
+		Title: folderName(t.Dir()), Resources: res.Resources,
 	})
 	rep.Findings = slices.Grow(rep.Findings, len(res.Findings))
 	for i := range res.Findings {
@@ -478,6 +480,15 @@ func width(s Streams) int {
 		return min(n, widest)
 	}
 	return narrow
+}
+
+// folderName is the last part of a folder's path, "" where there is no folder.
+func folderName(dir string) string {
+	whole, err := filepath.Abs(dir)
+	if dir == "" || err != nil {
+		return ""
+	}
+	return filepath.Base(whole)
 }
 
 // fromRepository returns the path of a folder from the root of the Git repository that it lies in, "" when there is none.

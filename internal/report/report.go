@@ -14,6 +14,7 @@ import (
 type Report struct {
 	Version   string
 	Time      time.Time // of the run, for formats that carry one
+	Dated     bool      // the time was given to the run: a format may carry it that must not differ from run to run
 	Targets   []Target
 	Findings  []Finding // without passes, unless they were asked for
 	Problems  []Problem
@@ -38,6 +39,8 @@ type Target struct {
 	Prefix              string // its path from the root of the repository that it lies in, "" when it is the root or there is none
 	Seen, Read, Skipped int
 	ByReader            map[string]int
+	Title               string             // the name of its folder, "" where there is none
+	Resources           []*plinth.Resource // those of the target, with their values only where a format wants them
 }
 
 // prefix is the path of a target from its repository's root.
@@ -125,6 +128,7 @@ type Format struct {
 // Formats are all formats, by name.
 func Formats() []Format {
 	return []Format{
+		{"cyclonedx", "a bill of materials in CycloneDX 1.6: images, modules, providers, actions, charts, models", writeCycloneDX},
 		{"github", "annotations of a GitHub workflow", writeGitHub},
 		{"gitlab", "a Code Quality report for GitLab", writeGitLab},
 		{"graph", "the security graph as JSON: nodes and relations with their proofs (schema plinth.graph/1)", writeGraph},
