@@ -66,7 +66,10 @@ func (b *bill) components() []cdxComponent {
 			if a.Location != b.Location {
 				return strings.Compare(a.Location, b.Location)
 			}
-			return int(a.Line - b.Line)
+			if a.Line != b.Line {
+				return int(a.Line - b.Line)
+			}
+			return strings.Compare(a.Part, b.Part)
 		})
 		c.Evidence.Occurrences = slices.Compact(c.Evidence.Occurrences)
 		slices.SortFunc(c.Properties, func(a, b cdxProperty) int { return strings.Compare(a.Name+a.Value, b.Name+b.Value) })
@@ -78,7 +81,7 @@ func (b *bill) components() []cdxComponent {
 }
 
 func (b *bill) occurrence(target string, at plinth.Location) cdxOccurrence {
-	return cdxOccurrence{Clean(b.of.fromRoot(target, at.Path)), at.Line}
+	return cdxOccurrence{Location: Clean(b.of.fromRoot(target, at.Path)), Line: at.Line}
 }
 
 func (b *bill) add(at plinth.Location, c cdxComponent, ok bool) {
@@ -100,7 +103,9 @@ func (b *bill) add(at plinth.Location, c cdxComponent, ok bool) {
 		have.Properties = append(have.Properties, c.Properties...)
 	}
 	if at.Path != "" {
-		have.Evidence.Occurrences = append(have.Evidence.Occurrences, b.occurrence(b.target, at))
+		o := b.occurrence(b.target, at)
+		o.Part = c.part
+		have.Evidence.Occurrences = append(have.Evidence.Occurrences, o)
 	}
 }
 

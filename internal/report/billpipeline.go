@@ -147,10 +147,10 @@ func (p *pipelineBill) include(v plinth.Value) {
 		host = ""
 	}
 	u := purl{
-		kind: "gitlab", namespace: strings.ToLower(where[:at]), name: strings.ToLower(where[at+1:]), version: Clean(ref), subpath: sub,
+		kind: "gitlab", namespace: strings.ToLower(where[:at]), name: strings.ToLower(where[at+1:]), version: Clean(ref),
 		qualifiers: [][2]string{{"repository_url", host}},
 	}
-	c := cdxComponent{Type: "application", Group: Clean(where[:at]), Name: Clean(strings.TrimSuffix(where[at+1:]+"/"+sub, "/")), Version: Clean(ref), PURL: u.String()}
+	c := cdxComponent{Type: "application", Group: Clean(where[:at]), Name: Clean(where[at+1:]), Version: Clean(ref), PURL: u.String(), part: Clean(sub)}
 	p.put(v, c, true)
 }
 

@@ -60,6 +60,8 @@ type cdxComponent struct {
 	PURL       string        `json:"purl,omitempty"`
 	Evidence   *cdxEvidence  `json:"evidence,omitempty"`
 	Properties []cdxProperty `json:"properties,omitempty"`
+
+	part string // of the package that the place uses
 }
 
 type cdxProperty struct {
@@ -74,6 +76,7 @@ type cdxEvidence struct {
 type cdxOccurrence struct {
 	Location string `json:"location"`
 	Line     int32  `json:"line,omitempty"`
+	Part     string `json:"additionalContext,omitempty"` // of the component that is used there
 }
 
 type cdxDependency struct {
@@ -153,6 +156,7 @@ func (b *bill) vulnerabilities(components []cdxComponent) []cdxVulnerability {
 	at := map[cdxOccurrence][]string{}
 	for _, c := range components {
 		for _, o := range c.Evidence.Occurrences {
+			o.Part = ""
 			at[o] = append(at[o], c.Ref)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 type purl struct {
 	kind, namespace, name, version string
 	qualifiers                     [][2]string // of those without a value nothing is written
-	subpath                        string
 }
 
 func (p purl) String() string {
@@ -30,9 +29,6 @@ func (p purl) String() string {
 	slices.SortFunc(qualifiers, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	for i, q := range qualifiers {
 		b.WriteString([]string{"?", "&"}[min(i, 1)] + q[0] + "=" + escapePURL(q[1]))
-	}
-	if sub := strings.Trim(p.subpath, "/"); sub != "" {
-		b.WriteString("#" + escapePath(sub))
 	}
 	return b.String()
 }
@@ -61,12 +57,13 @@ func escapePath(s string) string {
 }
 
 var (
-	imageForm  = lazy.New(`^((?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|localhost|[a-zA-Z0-9-]+)(?::\d+)?/)?([a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$`)
-	actionForm = lazy.New(`^([\w.-]+)/([\w.-]+)((?:/[\w.-]+)*)@([\w./+-]+)$`)
-	moduleForm = lazy.New(`^(?:([\w-]+(?:\.[\w-]+)+(?::\d+)?)/)?([\w-]+)/([\w-]+)/([\w-]+)(?://(.+))?$`)
-	gitForm    = lazy.New(`^(?:git::)?(?:(https|http|ssh|git)://)?(?:[\w.-]+@)?([\w.-]+\.[a-z]+(?::\d+)?)[:/]([\w.~/-]+?)(?:\.git)?(?://([^?]*))?(?:\?(.*))?$`)
-	exactForm  = lazy.New(`^=?\s*v?(\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)$`)
-	rangeForm  = lazy.New(`^[\w.+-]+$`)
+	imageForm       = lazy.New(`^((?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|localhost|[a-zA-Z0-9-]+)(?::\d+)?/)?([a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::(\w[\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$`)
+	actionForm      = lazy.New(`^([\w.-]+)/([\w.-]+)((?:/[\w.-]+)*)@([\w./+-]+)$`)
+	moduleForm      = lazy.New(`^(?:([\w-]+(?:\.[\w-]+)+(?::\d+)?)/)?([\w-]+)/([\w-]+)/([\w-]+)(?://(.+))?$`)
+	gitForm         = lazy.New(`^(?:git::)?(?:(https|http|ssh|git)://)?(?:[\w.-]+@)?([\w.-]+\.[a-z]+(?::\d+)?)[:/]([\w.~/-]+?)(?:\.git)?(?://([^?]*))?(?:\?(.*))?$`)
+	exactForm       = lazy.New(`^=?\s*v?(\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)$`)
+	placeholderForm = lazy.New(`^[A-Z]+(?:_[A-Z]+)+$`) // something writes the tag there later
+	rangeForm       = lazy.New(`^[\w.+-]+$`)
 )
 
 // image reads the reference of a container image as Docker does: one without a registry is of Docker Hub, one without a tag and a digest
@@ -77,6 +74,9 @@ func image(name string) (cdxComponent, bool) {
 		return cdxComponent{}, false
 	}
 	host, repository, tag, digest := strings.TrimSuffix(m[1], "/"), m[2], m[3], m[4]
+	if placeholderForm.MatchString(tag) {
+		return cdxComponent{}, false
+	}
 	switch {
 	case host == "index.docker.io" || host == "registry-1.docker.io" || host == "registry.hub.docker.com":
 		host = "docker.io"
@@ -122,8 +122,8 @@ func action(uses string) (cdxComponent, bool) {
 	if m == nil || strings.HasPrefix(uses, ".") {
 		return cdxComponent{}, false
 	}
-	p := purl{kind: "githubactions", namespace: strings.ToLower(m[1]), name: strings.ToLower(m[2]), version: m[4], subpath: m[3]}
-	return cdxComponent{Type: "application", Group: m[1], Name: m[2] + m[3], Version: m[4], PURL: p.String()}, true
+	p := purl{kind: "githubactions", namespace: strings.ToLower(m[1]), name: strings.ToLower(m[2]), version: m[4]}
+	return cdxComponent{Type: "application", Group: m[1], Name: m[2], Version: m[4], PURL: p.String(), part: strings.TrimPrefix(m[3], "/")}, true
 }
 
 // module reads the source of a Terraform module in a registry, or in a Git repository.
@@ -132,8 +132,8 @@ func module(source, constraint string) (cdxComponent, bool) {
 	if m == nil || slices.Contains([]string{"github.com", "bitbucket.org", "gitlab.com"}, m[1]) {
 		return repository(source, "")
 	}
-	c := cdxComponent{Type: "library", Group: m[2], Name: path.Join(m[3], m[4], m[5])}
-	p := purl{kind: "terraform", namespace: m[2] + "/" + m[3], name: m[4], subpath: m[5]}
+	c := cdxComponent{Type: "library", Group: m[2], Name: path.Join(m[3], m[4]), part: Clean(m[5])}
+	p := purl{kind: "terraform", namespace: m[2] + "/" + m[3], name: m[4]}
 	if m[1] != "registry.terraform.io" {
 		p.qualifiers = [][2]string{{"repository_url", m[1]}}
 	}
@@ -168,8 +168,8 @@ func repository(address, ref string) (cdxComponent, bool) {
 	if !strings.Contains(where, "/") || strings.ContainsAny(ref, "${}<>") {
 		return cdxComponent{}, false
 	}
-	c := cdxComponent{Type: "library", Group: path.Dir(where), Name: path.Join(path.Base(where), sub), Version: Clean(ref)}
-	p := purl{namespace: path.Dir(where), name: path.Base(where), version: Clean(ref), subpath: sub}
+	c := cdxComponent{Type: "library", Group: path.Dir(where), Name: path.Base(where), Version: Clean(ref), part: Clean(sub)}
+	p := purl{namespace: path.Dir(where), name: path.Base(where), version: Clean(ref)}
 	switch kind := map[string]string{"github.com": "github", "bitbucket.org": "bitbucket"}[host]; {
 	case kind != "" && strings.Count(where, "/") == 1:
 		p.kind, p.namespace, p.name = kind, strings.ToLower(p.namespace), strings.ToLower(p.name)

@@ -78,7 +78,7 @@ func (in *instance) find(c *call) (*module, string) {
 			dir = in.remote.found[c].dir
 		}
 	}
-	m := in.loader.modules[dir]
+	m := in.use(dir)
 	if dir == "" || m == nil {
 		in.problem(plinth.Problem{Kind: plinth.NotDownloaded, At: c.block.header, Text: in.missingText(c)})
 		return nil, dir
@@ -104,7 +104,7 @@ func (in *instance) installedAt(c *call) string {
 		}
 	}
 	if n := strings.Count(c.source, "/"); c.source != "" && n < 2 && !strings.Contains(c.source, ":") {
-		if dir := path.Join(in.module.dir, c.source); in.loader.modules[dir] != nil && dir != in.module.dir {
+		if dir := path.Join(in.module.dir, c.source); dir != in.module.dir && in.use(dir) != nil {
 			return dir
 		}
 	}

@@ -2,22 +2,29 @@ package terraform
 
 import (
 	"context"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/read/terraform/expr"
 )
 
 // evaluation is the evaluation of one root module. It belongs to one goroutine.
 type evaluation struct {
 	*loader
+	to     plinth.Sink
+	fsys   fs.FS           // what file functions read
+	record *cache.Recorder // of what it is made from; nil: nobody wants to know
+	told   map[plinth.Problem]bool
 	state  *expr.State
 	root   string
 	inputs map[string]input // what variable files say
 	active []*term          // being evaluated, outermost first
 	seen   map[plinth.ID]int
+	locked map[string]string // versions of providers by their whole addresses; nil until somebody asks
 }
 
 // term is something that is evaluated at most once: its name, for messages, and its value.
@@ -38,14 +45,50 @@ const (
 
 // evaluate evaluates the root module in a folder and hands over its resources.
 func (l *loader) evaluate(ctx context.Context, dir string) {
-	f := &files{project: l.project, root: dir, cache: map[string][]byte{}}
-	e := &evaluation{loader: l, root: dir, seen: map[plinth.ID]int{}}
-	e.state = expr.NewState(ctx, l.funcs, f, e.where)
-	e.readInputs()
-	e.walk(&instance{evaluation: e, module: l.modules[dir], dir: "."})
-	for _, p := range e.state.Problems() {
-		l.problem(p)
+	resources := l.again("root "+dir, func(rec *cache.Recorder, to plinth.Sink) bool {
+		e := &evaluation{loader: l, to: to, fsys: l.project.FS, record: rec, told: map[plinth.Problem]bool{}, root: dir, seen: map[plinth.ID]int{}}
+		if rec != nil {
+			e.fsys = rec
+			rec.Note(l.input(ofVariables, dir))
+			rec.Note(l.input(ofManifest, dir))
+		}
+		e.state = expr.NewState(ctx, l.funcs, &files{fsys: e.fsys, root: dir, cache: map[string][]byte{}}, e.where)
+		e.readInputs()
+		e.walk(&instance{evaluation: e, module: e.use(dir), dir: "."})
+		for _, p := range e.state.Problems() {
+			e.problem(p)
+		}
+		return !e.state.Stopped() && e.resources.Load() <= maxResources && e.instances.Load() <= maxModules
+	})
+	l.resources.Add(int64(resources))
+}
+
+// problem reports each problem once.
+func (e *evaluation) problem(p plinth.Problem) {
+	if !e.told[p] {
+		e.told[p] = true
+		e.to.Problem(p)
 	}
+}
+
+// use returns the module of a folder, nil where there is none.
+func (e *evaluation) use(dir string) *module {
+	if e.record != nil {
+		e.record.Note(e.input(ofFolder, dir))
+	}
+	if f := e.folders[dir]; f != nil {
+		return f.module()
+	}
+	return nil
+}
+
+// listed tells whether the project holds a file that this reader reads.
+func (e *evaluation) listed(name string) bool {
+	if _, ok := e.files[name]; !ok {
+		return false
+	}
+	e.note(e.record, name)
+	return true
 }
 
 // where is the place of what is being evaluated.
@@ -101,7 +144,7 @@ func (e *evaluation) hand(all []*resourceInstance) {
 		if n := e.seen[out.ID]; n > 1 {
 			out.ID += plinth.ID("~" + strconv.Itoa(n))
 		}
-		e.sink.Resource(out)
+		e.to.Resource(out)
 	}
 }
 

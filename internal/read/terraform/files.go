@@ -17,9 +17,9 @@ import (
 // files is what the file functions of one root module may read: paths are relative to the root module, and nothing outside the
 // target is opened.
 type files struct {
-	project *plinth.Project
-	root    string
-	cache   map[string][]byte
+	fsys  fs.FS
+	root  string
+	cache map[string][]byte
 }
 
 var _ function.Files = (*files)(nil)
@@ -27,7 +27,7 @@ var _ function.Files = (*files)(nil)
 func (f *files) path(p string) (string, error) {
 	p = strings.ReplaceAll(p, `\`, "/")
 	full := path.Join(f.root, p)
-	if path.IsAbs(p) || strings.HasPrefix(p, "~") || !fs.ValidPath(full) || f.project.FS == nil {
+	if path.IsAbs(p) || strings.HasPrefix(p, "~") || !fs.ValidPath(full) || f.fsys == nil {
 		return "", &function.FileError{Path: p, Kind: plinth.NotDownloaded, Why: "lies outside the target"}
 	}
 	return full, nil
@@ -53,7 +53,7 @@ func (f *files) ReadFile(p string) (data []byte, name string, err error) {
 var errLarge = errors.New("is larger than 8 MiB")
 
 func (f *files) read(full string) ([]byte, error) {
-	h, err := f.project.FS.Open(full)
+	h, err := f.fsys.Open(full)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (f *files) Exists(p string) (bool, error) {
 	if err != nil {
 		return false, &function.UnknownError{Why: "fileexists(" + p + ")"}
 	}
-	st, err := fs.Stat(f.project.FS, full)
+	st, err := fs.Stat(f.fsys, full)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -119,7 +119,7 @@ func (f *files) Glob(dir, pattern string) ([]string, error) {
 	}
 	var out []string
 	seen := 0
-	err = fs.WalkDir(f.project.FS, start, func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(f.fsys, start, func(p string, d fs.DirEntry, err error) error {
 		if seen++; seen > maxGlob {
 			return errMany
 		}

@@ -11,9 +11,9 @@ import (
 )
 
 func TestFilesStayInside(t *testing.T) {
-	f := &files{project: &plinth.Project{FS: fstest.MapFS{
+	f := &files{fsys: fstest.MapFS{
 		"a/b/x.txt": {Data: []byte("x")}, "a/y.txt": {Data: []byte("y")}, "a/b/c/z.yaml": {Data: []byte("z")},
-	}}, root: "a/b", cache: map[string][]byte{}}
+	}, root: "a/b", cache: map[string][]byte{}}
 	for path, want := range map[string]plinth.ProblemKind{
 		"x.txt": "", "./x.txt": "", "../y.txt": "", "c/../x.txt": "", `..\y.txt`: "",
 		"../../../etc/passwd": plinth.NotDownloaded, "/etc/passwd": plinth.NotDownloaded, "~/.ssh/id_rsa": plinth.NotDownloaded,

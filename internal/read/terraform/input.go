@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/read/terraform/expr"
 )
 
@@ -24,9 +25,11 @@ type input struct {
 func (e *evaluation) readInputs() {
 	e.inputs = map[string]input{}
 	for _, name := range e.variableFiles() {
-		data, ok := e.files[name]
-		if !ok {
-			b, _, err := (&files{project: e.project, root: ".", cache: map[string][]byte{}}).ReadFile(name)
+		data := []byte(nil)
+		if e.listed(name) {
+			data = e.text(name)
+		} else {
+			b, _, err := (&files{fsys: e.fsys, root: ".", cache: map[string][]byte{}}).ReadFile(name)
 			if err != nil {
 				e.problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: name}, Text: err.Error()})
 				continue
@@ -40,7 +43,7 @@ func (e *evaluation) readInputs() {
 func (e *evaluation) variableFiles() []string {
 	var all []string
 	for _, n := range [...]string{"terraform.tfvars", "terraform.tfvars.json"} {
-		if n = path.Join(e.root, n); e.files[n] != nil {
+		if n = path.Join(e.root, n); e.listed(n) {
 			all = append(all, n)
 		}
 	}
@@ -61,10 +64,10 @@ func (e *evaluation) variableFiles() []string {
 }
 
 func (e *evaluation) has(file string) bool {
-	if e.files[file] != nil {
+	if e.listed(file) {
 		return true
 	}
-	yes, err := (&files{project: e.project, root: "."}).Exists(file)
+	yes, err := (&files{fsys: e.fsys, root: "."}).Exists(file)
 	return err == nil && yes
 }
 
@@ -92,11 +95,15 @@ func parseVariables(name string, data []byte) (*hclsyntax.Body, *expr.Source, []
 }
 
 // checkVariables tells what is wrong with a variable file, whether some root module loads it by itself or not.
-func (l *loader) checkVariables(f plinth.File) {
-	_, _, problems := parseVariables(f.Path, f.Data)
-	for _, x := range problems {
-		l.problem(x)
-	}
+func (l *loader) checkVariables(name string) {
+	l.again("variables "+name, func(rec *cache.Recorder, to plinth.Sink) bool {
+		l.note(rec, name)
+		_, _, problems := parseVariables(name, l.text(name))
+		for _, x := range problems {
+			to.Problem(x)
+		}
+		return true
+	})
 }
 
 // readVariables reads one variable file. Its values stand for themselves: no references, no functions.

@@ -12,18 +12,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/read/terraform/function"
 )
 
-// loader holds the files of a project and the modules that they make. After load it is only read, problems excepted.
+// loader holds the files of a project and the modules that they make. After load it is only read, problems excepted. As a sink it
+// reports each problem once.
 type loader struct {
 	project   *plinth.Project
 	sink      plinth.Sink
 	funcs     function.Set
 	files     map[string][]byte
-	dirs      map[string][]string // configuration files by folder
+	dirs      map[string][]string // configuration files by folder, in order
 	auto      map[string][]string // variable files by folder that are read without being named, in order
-	modules   map[string]*module
+	folders   map[string]*folder
+	shelf     *cache.Shelf                 // nil: nothing is remembered from one run to the next
 	manifests map[string]map[string]string // by root folder: call path to module folder
 	remote    remote
 
@@ -37,7 +40,20 @@ type loader struct {
 func newLoader(p *plinth.Project, to plinth.Sink) *loader {
 	return &loader{
 		project: p, sink: to, funcs: function.All(), files: map[string][]byte{}, dirs: map[string][]string{},
-		auto: map[string][]string{}, modules: map[string]*module{}, manifests: map[string]map[string]string{}, reported: map[plinth.Problem]bool{},
+		auto: map[string][]string{}, folders: map[string]*folder{}, manifests: map[string]map[string]string{}, reported: map[plinth.Problem]bool{},
+	}
+}
+
+// Resource implements plinth.Sink.
+func (l *loader) Resource(r *plinth.Resource) { l.sink.Resource(r) }
+
+// Problem implements plinth.Sink: each problem is reported once, however many module instances meet it.
+func (l *loader) Problem(p plinth.Problem) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.reported[p] {
+		l.reported[p] = true
+		l.sink.Problem(p)
 	}
 }
 
@@ -48,16 +64,6 @@ func (l *loader) jobs() int {
 	return max(1, l.project.Config.Jobs)
 }
 
-// problem reports each problem once, however many module instances meet it.
-func (l *loader) problem(p plinth.Problem) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.reported[p] {
-		l.reported[p] = true
-		l.sink.Problem(p)
-	}
-}
-
 // load parses all files, makes the modules and fetches those that are missing, where that is allowed.
 func (l *loader) load(ctx context.Context) error {
 	var names []string
@@ -65,13 +71,13 @@ func (l *loader) load(ctx context.Context) error {
 		l.files[f.Path] = f.Data
 		switch {
 		case isManifest(f.Path):
-			l.manifest(f)
+			l.manifest(f.Path)
 		case isConfig(path.Base(f.Path)):
 			names = append(names, f.Path)
 		case strings.HasSuffix(f.Path, ".auto.tfvars"), strings.HasSuffix(f.Path, ".auto.tfvars.json"):
 			l.auto[path.Dir(f.Path)] = append(l.auto[path.Dir(f.Path)], f.Path) // files come sorted
 		case isVariables(path.Base(f.Path)):
-			l.checkVariables(f)
+			l.checkVariables(f.Path)
 		}
 	}
 	for _, n := range names {
@@ -88,10 +94,10 @@ func (l *loader) load(ctx context.Context) error {
 			if err := group.Err(); err != nil {
 				return err
 			}
-			m := l.parseFolder(dir)
+			f := l.open(dir)
 			mu.Lock()
 			defer mu.Unlock()
-			l.modules[dir] = m
+			l.folders[dir] = f
 			return nil
 		})
 	}
@@ -104,16 +110,23 @@ func (l *loader) load(ctx context.Context) error {
 // parseFolder makes the module of a folder.
 func (l *loader) parseFolder(dir string) *module {
 	names := l.dirs[dir]
-	sort.Strings(names)
 	files := make([]*parsed, len(names))
 	for i, n := range names {
-		files[i] = parseFile(n, l.files[n], l.funcs)
+		files[i] = parseFile(n, l.text(n), l.funcs)
 	}
-	m := makeModule(dir, files)
-	for _, p := range m.problems {
-		l.problem(p)
+	return makeModule(dir, files)
+}
+
+// text is the content of a file of the project.
+func (l *loader) text(name string) []byte {
+	if l.shelf == nil || l.files[name] != nil {
+		return l.files[name]
 	}
-	return m
+	data, err := l.shelf.Read(name)
+	if err != nil {
+		l.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: name}, Text: err.Error()})
+	}
+	return data
 }
 
 // beaten tells whether OpenTofu reads another file instead: x.tofu stands for x.tf.
@@ -128,15 +141,15 @@ func (l *loader) beaten(file string) bool {
 }
 
 // manifest reads the list of installed modules that terraform init leaves.
-func (l *loader) manifest(f plinth.File) {
+func (l *loader) manifest(name string) {
 	var doc struct {
 		Modules []struct{ Key, Dir string }
 	}
-	if err := json.Unmarshal(f.Data, &doc); err != nil {
-		l.problem(plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: f.Path}, Text: "the list of installed modules is no JSON: " + err.Error()})
+	if err := json.Unmarshal(l.text(name), &doc); err != nil {
+		l.Problem(plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: name}, Text: "the list of installed modules is no JSON: " + err.Error()})
 		return
 	}
-	root := path.Dir(path.Dir(path.Dir(f.Path)))
+	root := path.Dir(path.Dir(path.Dir(name)))
 	dirs := map[string]string{}
 	for _, m := range doc.Modules {
 		dirs[m.Key] = path.Join(root, strings.ReplaceAll(m.Dir, `\`, "/"))
@@ -152,11 +165,11 @@ func installed(dir string) bool {
 // roots returns the folders that no other folder calls, sorted. Of folders that only call each other the first counts.
 func (l *loader) roots() []string {
 	called, own := map[string]bool{}, map[string]bool{} // own: by modules that are not installed ones
-	for dir, m := range l.modules {
-		for _, c := range m.calls {
-			if c.local != "" && c.local != dir {
-				called[c.local] = true
-				own[c.local] = own[c.local] || !installed(dir)
+	for dir, f := range l.folders {
+		for _, to := range f.called() {
+			if to != dir {
+				called[to] = true
+				own[to] = own[to] || !installed(dir)
 			}
 		}
 	}
@@ -168,7 +181,7 @@ func (l *loader) roots() []string {
 		}
 	}
 	var all, roots []string
-	for dir := range l.modules {
+	for dir := range l.folders {
 		if !installed(dir) && !l.inPackage(dir) {
 			all = append(all, dir)
 		}
@@ -194,14 +207,12 @@ func (l *loader) roots() []string {
 }
 
 func (l *loader) reach(dir string, reached map[string]bool) {
-	m := l.modules[dir]
-	if m == nil || reached[dir] {
+	f := l.folders[dir]
+	if f == nil || reached[dir] {
 		return
 	}
 	reached[dir] = true
-	for _, c := range m.calls {
-		if c.local != "" {
-			l.reach(c.local, reached)
-		}
+	for _, to := range f.called() {
+		l.reach(to, reached)
 	}
 }

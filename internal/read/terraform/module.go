@@ -18,10 +18,11 @@ type module struct {
 	outputs   map[string]*output
 	calls     map[string]*call
 	resources map[name]*block
-	providers map[string]*block // by local name, with an alias: aws.eu
-	required  map[string]string // version constraints by local name
-	doubles   []*block          // second declarations of an address
-	order     []name            // of resources, sorted
+	providers map[string]*block     // by local name, with an alias: aws.eu
+	required  map[string]string     // version constraints by local name
+	packages  map[string]*attribute // what the module asks for of providers, by local name
+	doubles   []*block              // second declarations of an address
+	order     []name                // of resources, sorted
 	callOrder []string
 	problems  []plinth.Problem
 }
@@ -63,7 +64,7 @@ type call struct {
 func makeModule(dir string, files []*parsed) *module {
 	m := &module{
 		dir: dir, variables: map[string]*variable{}, locals: map[string]*attribute{}, outputs: map[string]*output{},
-		calls: map[string]*call{}, resources: map[name]*block{}, providers: map[string]*block{}, required: map[string]string{},
+		calls: map[string]*call{}, resources: map[name]*block{}, providers: map[string]*block{}, required: map[string]string{}, packages: map[string]*attribute{},
 	}
 	var blocks []*block
 	seen := map[string]*block{}
@@ -182,6 +183,7 @@ func (m *module) add(b *block) {
 	case "terraform":
 		for i := range b.attrs {
 			m.require(b.attrs[i].name, &b.attrs[i])
+			m.packages[b.attrs[i].name] = &b.attrs[i]
 		}
 	}
 }

@@ -27,6 +27,7 @@ func (in *instance) context(b *block) plinth.Context {
 	for up := in; up != nil && c.Version == ""; up = up.parent {
 		c.Version = up.module.required[c.Provider]
 	}
+	c.Package = in.packageOf(c.Provider)
 	c.Defaults, c.Config, c.Settings = in.configuration(ref)
 	if in.terms == nil {
 		in.terms = map[string]*plinth.Context{}

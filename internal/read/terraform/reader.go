@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 )
 
 const (
@@ -66,8 +67,17 @@ func isManifest(file string) bool {
 // Read evaluates all root modules of the project and hands over every instance of a resource, a data source and a module call
 // (Decl.Type is "module"): ID and address, the declaration, the evaluated arguments as Source, and Terms. Type and Props are
 // left for the mapping to the provider's form.
-func (*Reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
+func (r *Reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
+	return r.ReadAgain(ctx, p, nil, to)
+}
+
+// ReadAgain is Read with what an earlier run put on the shelf: root modules of which nothing has changed are not evaluated again. The
+// data of the files may be nil then. Where remote modules may be fetched nothing is remembered. The shelf may be nil.
+func (*Reader) ReadAgain(ctx context.Context, p *plinth.Project, shelf *cache.Shelf, to plinth.Sink) error {
 	l := newLoader(p, to)
+	if p.Modules == nil {
+		l.shelf = shelf
+	}
 	if err := l.load(ctx); err != nil {
 		return err
 	}

@@ -88,11 +88,11 @@ func (l *loader) missing() []*call {
 			if i := strings.LastIndexByte(key, '.'); i >= 0 {
 				caller, name = installed[key[:i]], key[i+1:]
 			}
-			have[[2]string{caller, name}] = l.modules[dir] != nil
+			have[[2]string{caller, name}] = l.folders[dir] != nil
 			l.reach(dir, reached)
 		}
 		for dir := range reached {
-			for _, c := range l.modules[dir].calls {
+			for _, c := range l.folders[dir].module().calls {
 				if c.remote() && !have[[2]string{dir, c.name}] {
 					want[c] = true
 				}
@@ -147,7 +147,7 @@ func (l *loader) fetchAll(ctx context.Context, wanted []*call, base fs.FS) ([]*c
 		if err != nil {
 			return nil, err
 		}
-		if l.modules[dir] == nil {
+		if l.folders[dir] == nil {
 			l.remote.found[c] = located{err: errEmpty}
 		}
 		next = append(next, more...)
@@ -195,7 +195,7 @@ func (l *loader) parsePackage(ctx context.Context, mount, dir string) ([]*call, 
 	var out []*call
 	for queue := []string{dir}; len(queue) > 0; queue = queue[1:] {
 		dir := queue[0]
-		if l.modules[dir] != nil {
+		if l.folders[dir] != nil {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -205,6 +205,7 @@ func (l *loader) parsePackage(ctx context.Context, mount, dir string) ([]*call, 
 			continue
 		}
 		m := l.parseFolder(dir)
+		l.tell(m)
 		for _, n := range m.callOrder {
 			c := m.calls[n]
 			switch {
@@ -217,7 +218,7 @@ func (l *loader) parsePackage(ctx context.Context, mount, dir string) ([]*call, 
 				queue = append(queue, c.local)
 			}
 		}
-		l.modules[dir] = m
+		l.folders[dir] = &folder{module: func() *module { return m }}
 	}
 	return out, nil
 }
@@ -238,7 +239,7 @@ func (l *loader) addFolder(mount, dir string) bool {
 		at := path.Join(dir, e.Name())
 		data, err := readLimited(files, path.Join(inside, e.Name()))
 		if err != nil {
-			l.problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: at}, Text: err.Error()})
+			l.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: at}, Text: err.Error()})
 			continue
 		}
 		l.files[at] = data
