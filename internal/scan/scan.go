@@ -32,10 +32,11 @@ type Engine interface {
 }
 
 // FileEngine is an engine that looks at the texts of files, whatever they are. File is called for every file of the target before
-// Check, from several goroutines; it keeps and changes nothing of data.
+// Check, from several goroutines; it keeps and changes nothing of data. It tells whether there is something in the file: where there
+// is not, and no problem either, the engine does as well without having seen it.
 type FileEngine interface {
 	Engine
-	File(path string, data []byte, problem func(plinth.Problem))
+	File(path string, data []byte, problem func(plinth.Problem)) bool
 }
 
 // HistoryEngine is an engine that looks at the objects of a Git history. Object is called for each, from several goroutines, and

@@ -159,10 +159,10 @@ func (e *Engine) Name() string { return Name }
 // Knows tells whether an audit of this engine answers to an id.
 func (e *Engine) Knows(id string) bool { return e.rules[id] != nil }
 
-// File looks at a file of the target, or at a member of an archive.
-func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) {
+// File looks at a file of the target, or at a member of an archive, and tells whether there is something in it.
+func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) bool {
 	if len(data) == 0 {
-		return
+		return false
 	}
 	l := &look{engine: e, path: name, base: strings.ToLower(path.Base(name)), data: data}
 	if strings.HasSuffix(l.base, ".ipynb") {
@@ -182,13 +182,13 @@ func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) {
 		l.started()
 		l.prompt()
 	}
-	e.keep(l)
+	return e.keep(l)
 }
 
-// keep keeps what a file gave.
-func (e *Engine) keep(l *look) {
+// keep keeps what a file gave, and tells whether it gave something.
+func (e *Engine) keep(l *look) bool {
 	if len(l.found) == 0 && len(l.resources) == 0 {
-		return
+		return false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -198,6 +198,7 @@ func (e *Engine) keep(l *look) {
 			e.resources[r.ID] = r
 		}
 	}
+	return true
 }
 
 // loaded tells whether the embedded data are there.

@@ -63,14 +63,15 @@ func (e *Engine) Knows(id string) bool {
 	return slices.ContainsFunc(e.pack.Rules(), named) || slices.ContainsFunc(e.pack.Constraints(), func(c *rego.Constraint) bool { return named(c.Rule) })
 }
 
-// File keeps a document for Check.
-func (e *Engine) File(p string, data []byte, _ func(plinth.Problem)) {
+// File keeps a document for Check, and tells whether it is one.
+func (e *Engine) File(p string, data []byte, _ func(plinth.Problem)) bool {
 	if !e.pack.Judges(rego.Documents) || e.reading(p) == nil {
-		return
+		return false
 	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.files = append(e.files, plinth.File{Path: p, Data: slices.Clone(data)})
-	e.mu.Unlock()
+	return true
 }
 
 // reading returns how a document is read, nil for other files.

@@ -91,12 +91,13 @@ func (e *Engine) Name() string { return Name }
 // Reads tells how the files of the target are read. Without it what resources are given is not looked at.
 func (e *Engine) Reads(read func(path string) ([]byte, error)) { e.read = read }
 
-// File looks at one file. It may be called from several goroutines; data is not kept.
-func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) {
+// File looks at one file and tells whether it holds a secret. It may be called from several goroutines; data is not kept.
+func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) bool {
 	list := e.look(path, data, nil, problem)
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.seen = append(e.seen, list...)
-	e.mu.Unlock()
+	return len(list) > 0
 }
 
 // Object looks at an object of a history and tells whether it holds a secret. It may be called from several goroutines; data is
