@@ -17,6 +17,7 @@ type bill struct {
 	target string
 	byRef  map[string]*cdxComponent
 	own    map[string]bool   // images that the target builds itself
+	shown  map[string]bool   // providers of root modules that stand at a resource
 	repos  map[string]string // addresses of Helm repositories of Flux, by name
 }
 
@@ -24,7 +25,7 @@ type bill struct {
 func billOf(r *Report) *bill {
 	b := &bill{of: r, byRef: map[string]*cdxComponent{}}
 	for _, t := range r.Targets {
-		b.target, b.own, b.repos = t.Name, map[string]bool{}, map[string]string{}
+		b.target, b.own, b.shown, b.repos = t.Name, map[string]bool{}, map[string]bool{}, map[string]string{}
 		for _, res := range t.Resources {
 			b.declared(res)
 		}

@@ -119,8 +119,12 @@ func (b *bill) provider(res *plinth.Resource) {
 	p.version = c.pin(cmp.Or(t.Package.Locked, t.Version))
 	c.PURL = p.String()
 	at := t.Package.At
-	if at.Path == "" {
-		at = res.Head()
+	if at.Path == "" { // nobody asks for it: one resource of it stands for all of its root module
+		key := res.Root + "\x00" + c.PURL
+		if b.shown[key] {
+			return
+		}
+		b.shown[key], at = true, res.Head()
 	}
 	b.add(at, c, ok)
 }

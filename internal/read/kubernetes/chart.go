@@ -21,6 +21,7 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 		root := path.Dir(f.Path)
 		if path.Base(f.Path) == chartFile && !slices.ContainsFunc(roots, func(outer string) bool { return within(root, path.Join(outer, "charts")) }) {
 			roots = append(roots, root)
+			r.brings(&f)
 		}
 	}
 	var charts []*helm.Chart
@@ -51,6 +52,20 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 		}
 	}
 	return read, nil
+}
+
+// brings emits a chart that names others, for whoever asks what it brings. It is no object of a cluster.
+func (r *reading) brings(f *plinth.File) {
+	r.parser.Parse(f.Path, f.Data, func(d document.Document) { // its faults are told when the chart is loaded
+		if needs, _ := d.Value.Get("dependencies"); needs.Len() == 0 || d.Decl == nil {
+			return
+		}
+		name, _ := d.Value.Get("name")
+		d.Decl.Address, d.Decl.Type = f.Path, "helm/Chart"
+		r.to.Resource(&plinth.Resource{
+			ID: plinth.ID("helm:" + f.Path), Type: "helm/Chart", Name: name.Str(), Project: r.project.Name, Decl: d.Decl, Props: d.Value, Hung: true,
+		})
+	})
 }
 
 // excluded tells whether the user left a file out: other templates may need what it defines, but it is not reported on.
