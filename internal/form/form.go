@@ -284,15 +284,13 @@ func (it *item) joined(l *line, src plinth.Value, target *node, decl *plinth.Dec
 		if len(found) == 0 {
 			continue
 		}
-		if list == nil {
-			m = found[0]
-		}
+		m = found[0] // the last one says the most of what they make together
 		list = append(list, found[0].v)
 	}
 	if list == nil {
 		return
 	}
-	v := like(plinth.ListOf(list), list[0])
+	v := like(plinth.ListOf(list), list[len(list)-1])
 	m.cut = -1
 	put(target, l.right, m, l.apply(v), decl)
 }

@@ -29,33 +29,32 @@ func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 		Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
 		Path: j.once(j.path(r)), Message: j.once(j.message(r)),
 	}
-	if o := j.decides(r); o != nil {
+	decides, o := j.decides(r)
+	if o != nil {
 		j.place(&f, o)
 	}
-	if len(r.At) == 0 && j.list != "" && r.AtFrom != rule.P {
-		f.Evidence = append(f.Evidence, within(j.vars[r.AtFrom])...)
+	if j.list != "" && r.AtFrom != rule.P && (len(r.At) == 0 || o != nil && o.From == nil) {
+		f.Evidence = append(f.Evidence, within(decides)...)
 	}
 	j.report(f)
 }
 
-// decides returns the origin of the deciding property, or of the innermost thing around it that is written down.
-func (j *judge) decides(r *rule.Rule) *plinth.Origin {
+// decides returns the deciding property, and its origin or that of the innermost thing around it that is written down.
+func (j *judge) decides(r *rule.Rule) (plinth.Value, *plinth.Origin) {
 	from := r.AtFrom
 	if j.list == "" && (from == rule.E || from == rule.C) { // the list as a whole is unknown
 		from = rule.P
 		if r.Pods != rule.None {
-			return nil
+			return plinth.Value{}, nil
 		}
-		_, o := find(j.res.Props, r.Each, nil)
-		return o
+		return find(j.res.Props, r.Each, nil)
 	}
 	base := j.vars[from]
 	around := base.Origin()
 	if from == rule.P {
 		around = nil
 	}
-	_, o := find(base, r.At, around)
-	return o
+	return find(base, r.At, around)
 }
 
 // find walks to a property, as far as there is one, and returns it with the origin of the last thing on the way that has one.
@@ -116,7 +115,7 @@ func chain(o *plinth.Origin) []plinth.Step {
 	return out
 }
 
-// within tells the same of the entries of an element that is judged as a whole, each step once.
+// within tells the same of the entries of an element that is judged as a whole, each step once; what was given as a whole is one step.
 func within(element plinth.Value) []plinth.Step {
 	var out []plinth.Step
 	for _, f := range element.Fields() {
@@ -130,7 +129,12 @@ func within(element plinth.Value) []plinth.Step {
 			}
 		}
 	}
-	return out
+	all := slices.Clone(out)
+	return slices.DeleteFunc(out, func(s plinth.Step) bool {
+		return slices.ContainsFunc(all, func(whole plinth.Step) bool {
+			return s.At != whole.At && s.At.Path == whole.At.Path && strings.HasPrefix(s.Note, whole.Note+".")
+		})
+	})
 }
 
 // path names the deciding property in the words of its provider, with list elements named by their content.
