@@ -50,10 +50,10 @@ func (e *evaluation) lock() map[string]string {
 	}
 	e.locked = map[string]string{}
 	name := path.Join(e.root, lockFile)
-	if e.project.FS == nil {
+	if e.fsys == nil {
 		return e.locked
 	}
-	data, err := readLimited(e.project.FS, name)
+	data, err := readLimited(e.fsys, name)
 	if err != nil {
 		return e.locked
 	}
