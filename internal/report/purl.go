@@ -77,11 +77,13 @@ func image(name string) (cdxComponent, bool) {
 	if placeholderForm.MatchString(tag) {
 		return cdxComponent{}, false
 	}
+	named := host
+	host = strings.ToLower(host)
 	switch {
 	case host == "index.docker.io" || host == "registry-1.docker.io" || host == "registry.hub.docker.com":
 		host = "docker.io"
 	case host != "" && host != "localhost" && !strings.ContainsAny(host, ".:"): // no registry, but the first folder
-		if strings.ToLower(host) != host {
+		if named != host { // folders are in lower case
 			return cdxComponent{}, false
 		}
 		host, repository = "", host+"/"+repository
