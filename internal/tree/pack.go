@@ -2,7 +2,6 @@ package tree
 
 import (
 	"bytes"
-	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -21,6 +20,7 @@ import (
 const (
 	maxIndex   = 1 << 28   // bytes of the index of a pack, 8 million objects: git reads the packs of larger ones
 	maxHeld    = 256 << 20 // bytes of objects that are kept because others are differences to them
+	maxLoaded  = 64 << 20  // bytes of a pack that is read at once: most of it is needed, and a call for each object costs as much as the object
 	readAhead  = 1 << 20   // bytes that are read at once while the heads of objects are looked at
 	longHead   = 64        // bytes of the head of an object at most: ten of the size, twenty of the base
 	idBytes    = 20        // of a SHA-1: repositories with other hashes are left to git
@@ -106,6 +106,12 @@ func (w *packing) pack(ctx context.Context, jobs int, index string) {
 		return
 	}
 	p := &packFile{r: f, size: info.Size()}
+	if p.size <= maxLoaded {
+		p.whole = make([]byte, p.size)
+		if _, err := io.ReadFull(f, p.whole); err != nil {
+			return
+		}
+	}
 	if p.read(idx, w) != nil {
 		return
 	}
@@ -132,6 +138,7 @@ func (w *packing) pack(ctx context.Context, jobs int, index string) {
 type packFile struct {
 	r     io.ReaderAt
 	size  int64
+	whole []byte     // all of it; nil: it is large, parts are read when they are asked
 	nodes []packNode // by offset
 	first []int32    // of the children of each node, in kids
 	kids  []int32    // nodes that are differences to a node and needed
@@ -145,6 +152,16 @@ type packNode struct {
 	place    int32 // in the list of those that are wanted; -1: none
 	kind     uint8
 	needed   bool
+}
+
+// part returns bytes of the pack, in room where they are not in memory.
+func (p *packFile) part(from, n int64, room *[]byte) ([]byte, bool) {
+	if p.whole != nil {
+		return p.whole[min(from, int64(len(p.whole))):min(from+n, int64(len(p.whole)))], true
+	}
+	*room = slices.Grow((*room)[:0], int(n))[:n]
+	k, err := p.r.ReadAt(*room, from)
+	return (*room)[:k], err == nil || err == io.EOF
 }
 
 // read takes the offsets from the index, and the heads of the objects from the pack.
@@ -198,15 +215,15 @@ func (p *packFile) read(idx []byte, w *packing) error {
 
 // heads reads kind, size and base of each object.
 func (p *packFile) heads(find func(id []byte) int32) error {
-	var window []byte
+	var window, room []byte
 	var from int64
+	ok := false
 	for i := range p.nodes {
 		x := &p.nodes[i]
 		if x.off < from || x.off+longHead > from+int64(len(window)) {
 			from = x.off
-			window = slices.Grow(window[:0], readAhead)[:min(readAhead, p.size-from)]
-			if _, err := p.r.ReadAt(window, from); err != nil && err != io.EOF {
-				return err
+			if window, ok = p.part(from, min(readAhead, p.size-from), &room); !ok || int64(len(window)) <= x.off-from {
+				return errPack
 			}
 		}
 		head := window[x.off-from : min(int64(len(window)), x.off-from+longHead)]
@@ -312,8 +329,8 @@ func (p *packFile) link() (roots []int32) {
 type unfolder struct {
 	p     *packFile
 	w     *packing
-	zip   io.ReadCloser
-	raw   []byte // compressed
+	zip   inflater
+	raw   []byte // room for what is compressed
 	delta []byte
 	free  [][]byte
 }
@@ -405,27 +422,8 @@ func (u *unfolder) show(x *packNode, kind uint8, data []byte) {
 
 // inflate uncompresses the data of an object, which has the size of to, and checks its checksum.
 func (u *unfolder) inflate(x *packNode, to []byte) ([]byte, bool) {
-	n := int(min(x.end-x.data, 2*maxFile))
-	u.raw = slices.Grow(u.raw[:0], n)[:n]
-	if _, err := u.p.r.ReadAt(u.raw, x.data); err != nil && err != io.EOF {
-		return to, false
-	}
-	r := bytes.NewReader(u.raw)
-	var err error
-	if z, ok := u.zip.(zlib.Resetter); ok {
-		err = z.Reset(r, nil)
-	} else {
-		u.zip, err = zlib.NewReader(r)
-	}
-	if err != nil {
-		return to, false
-	}
-	if _, err := io.ReadFull(u.zip, to); err != nil {
-		return to, false
-	}
-	var more [1]byte
-	k, err := u.zip.Read(more[:])
-	return to, k == 0 && err == io.EOF
+	raw, ok := u.p.part(x.data, min(x.end-x.data, 2*maxFile), &u.raw)
+	return to, ok && u.zip.zlib(to, raw)
 }
 
 // patch applies the difference to its base: copies from the base, and new bytes.

@@ -18,6 +18,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 )
 
 const (
@@ -112,6 +113,7 @@ type Entry struct {
 	Path  string
 	Size  int64
 	Other bool // it cannot be configuration, by its name or size
+	Stat  cache.Stat
 }
 
 // Large is a file that is too large to be loaded.
@@ -226,7 +228,7 @@ func (t *Tree) file(l *Listing, p string, d fs.DirEntry, problem func(plinth.Pro
 		problem(Large{Path: p, Size: info.Size()}.Problem())
 	case info.Size() > limit:
 	default:
-		l.Files = append(l.Files, Entry{Path: p, Size: info.Size()})
+		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Stat: cache.StatOf(info)})
 	}
 }
 
@@ -245,7 +247,7 @@ func (t *Tree) any(l *Listing, p string, d fs.DirEntry, problem func(plinth.Prob
 		head := t.beginning(p)
 		l.Large = append(l.Large, Large{Path: p, Size: info.Size(), Text: archiveOf(head) != "" || bytes.IndexByte(head, 0) < 0}) // else a program, a picture, a model
 	default:
-		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Other: !may || info.Size() > limit})
+		l.Files = append(l.Files, Entry{Path: p, Size: info.Size(), Other: !may || info.Size() > limit, Stat: cache.StatOf(info)})
 	}
 }
 
