@@ -139,6 +139,7 @@ func Formats() []Format {
 		{"ocsf", "OCSF 1.8 events of the category Findings, one a line, for SIEMs and data lakes", writeOCSF},
 		{"resources", "what was understood of the code, as JSON (schema plinth.resources/1)", writeResources},
 		{"sarif", "SARIF 2.1.0 for code scanning services", writeSARIF},
+		{"sarif-github", "SARIF for GitHub's code scanning: without what is suppressed, within its limits", writeGitHubSARIF},
 		{"table", "findings for people, grouped by rule, with code", writeTable},
 	}
 }

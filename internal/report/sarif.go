@@ -1,9 +1,12 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/plinthsec/plinth"
 )
@@ -39,12 +42,19 @@ type sarifText struct {
 	Text string `json:"text"`
 }
 
+// sarifHelp is a text and the same for services that show Markdown.
+type sarifHelp struct {
+	Text     string `json:"text"`
+	Markdown string `json:"markdown"`
+}
+
 type sarifRule struct {
 	ID         string          `json:"id"`
 	Name       string          `json:"name"`
 	Short      sarifText       `json:"shortDescription"`
 	Full       sarifText       `json:"fullDescription"`
-	Help       sarifText       `json:"help"`
+	Help       sarifHelp       `json:"help"`
+	HelpURI    string          `json:"helpUri,omitempty"`
 	Default    sarifLevel      `json:"defaultConfiguration"`
 	Properties sarifProperties `json:"properties"`
 }
@@ -77,18 +87,34 @@ type sarifResult struct {
 	Message      sarifText          `json:"message"`
 	Locations    []sarifLocation    `json:"locations"`
 	Related      []sarifLocation    `json:"relatedLocations,omitempty"`
+	Flows        []sarifFlow        `json:"codeFlows,omitempty"`
 	Fingerprints map[string]string  `json:"partialFingerprints"`
+	Baseline     string             `json:"baselineState,omitempty"`
+	Rank         int                `json:"rank,omitempty"`
 	Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 }
 
+type sarifFlow struct {
+	Threads []sarifThread `json:"threadFlows"`
+}
+
+type sarifThread struct {
+	Locations []sarifStep `json:"locations"`
+}
+
+type sarifStep struct {
+	Location sarifLocation `json:"location"`
+}
+
 type sarifSuppression struct {
-	Kind          string `json:"kind"`
-	Justification string `json:"justification,omitempty"`
+	Kind          string         `json:"kind"`
+	Justification string         `json:"justification,omitempty"`
+	Location      *sarifLocation `json:"location,omitempty"`
 }
 
 type sarifLocation struct {
 	ID       int            `json:"id,omitempty"`
-	Physical sarifPhysical  `json:"physicalLocation"`
+	Physical *sarifPhysical `json:"physicalLocation,omitempty"`
 	Logical  []sarifLogical `json:"logicalLocations,omitempty"`
 	Message  *sarifText     `json:"message,omitempty"`
 }
@@ -114,37 +140,86 @@ type sarifRegion struct {
 	EndColumn   int32 `json:"endColumn,omitempty"`
 }
 
+// Limits of GitHub's code scanning, which takes no file that goes over the first:
+// https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/troubleshoot-sarif-uploads.
+const (
+	sarifResults   = 25_000 // of a run
+	sarifLocations = 1000   // of a result; the rest is not shown
+	sarifTags      = 20     // of a rule
+)
+
 // writeSARIF leaves unknown verdicts out: a scanning service would show them as findings.
 func writeSARIF(w io.Writer, r *Report, _ Options) error {
+	return newSARIF(r).write(w, func(f *Finding) bool { return f.Verdict == plinth.Fail }, len(r.Findings))
+}
+
+// writeGitHubSARIF leaves out what is suppressed as well: GitHub does not ask whether a result is, and would open an alert for it. Of more
+// results than GitHub takes the least severe are left out, which the report tells.
+func writeGitHubSARIF(w io.Writer, r *Report, _ Options) error {
+	return newSARIF(r).write(w, func(f *Finding) bool { return f.Verdict == plinth.Fail && f.Suppressed == nil }, sarifResults)
+}
+
+// sarif is a report on its way to SARIF.
+type sarif struct {
+	*Report
+	code     *excerpts
+	index    map[string]int // of rules
+	compared bool           // with a baseline
+}
+
+func newSARIF(r *Report) *sarif {
+	s := &sarif{Report: r, code: &excerpts{r: r, files: map[string][]string{}}, index: map[string]int{}}
+	s.compared = slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Suppressed != nil && f.Suppressed.By == byBaseline })
+	return s
+}
+
+const byBaseline = "baseline" // plinth.Suppression.By
+
+func (s *sarif) write(w io.Writer, shown func(*Finding) bool, most int) error {
 	run := sarifRun{ColumnKind: "utf16CodeUnits", Results: []sarifResult{}}
-	run.Tool.Driver = sarifDriver{Name: "Plinth", Version: r.Version, InformationURI: "https://github.com/plinthsec/plinth", Rules: []sarifRule{}}
-	index := map[string]int{}
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Verdict != plinth.Fail {
-			continue
+	run.Tool.Driver = sarifDriver{Name: "Plinth", Version: s.Version, InformationURI: "https://github.com/plinthsec/plinth", Rules: []sarifRule{}}
+	var list []*Finding
+	for i := range s.Findings {
+		if f := &s.Findings[i]; shown(f) {
+			list = append(list, f)
 		}
-		k, ok := index[f.Rule.ID]
+	}
+	left := len(list) - most
+	if left > 0 {
+		slices.SortStableFunc(list, func(a, b *Finding) int { return int(b.Rule.Severity) - int(a.Rule.Severity) })
+		list = list[:most]
+	}
+	for _, f := range list {
+		k, ok := s.index[f.Rule.ID]
 		if !ok {
 			k = len(run.Tool.Driver.Rules)
-			index[f.Rule.ID] = k
+			s.index[f.Rule.ID] = k
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleSARIF(f.Rule))
 		}
-		run.Results = append(run.Results, r.resultSARIF(f, k))
+		run.Results = append(run.Results, s.result(f, k))
 	}
-	invocation := sarifInvocation{Successful: r.Summary().Incomplete == 0, ExitCode: r.Exit}
-	for _, p := range r.Problems {
+	run.Invocations = []sarifInvocation{s.invocation(left)}
+	return encode(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+}
+
+// invocation tells what could not be looked at, and how many results are left out.
+func (s *sarif) invocation(left int) sarifInvocation {
+	out := sarifInvocation{Successful: s.Summary().Incomplete == 0, ExitCode: s.Exit}
+	for _, p := range s.Problems {
 		n := sarifNotification{Level: "warning", Message: sarifText{Clean(p.Text)}}
 		if p.Kind.Incomplete() {
 			n.Level = "error"
 		}
-		if p.At.Path != "" {
-			n.Locations = []sarifLocation{{Physical: r.physical(p.Target, p.At)}}
+		if at := s.physical(p.Target, p.At); at != nil {
+			n.Locations = []sarifLocation{{Physical: at}}
 		}
-		invocation.Notifications = append(invocation.Notifications, n)
+		out.Notifications = append(out.Notifications, n)
 	}
-	run.Invocations = []sarifInvocation{invocation}
-	return encode(w, sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}})
+	if left > 0 {
+		text := fmt.Sprintf("%d results of the lowest severity are left out: code scanning takes %d of a run. Other formats have all.", left, sarifResults)
+		out.Notifications = append(out.Notifications, sarifNotification{Level: "warning", Message: sarifText{text}})
+	}
+	return out
 }
 
 // level and score of a severity: https://docs.github.com/en/code-security (security-severity of rules).
@@ -156,40 +231,94 @@ func ruleSARIF(r *plinth.Rule) sarifRule {
 	for _, c := range r.CWE {
 		tags = append(tags, "external/cwe/"+strings.ToLower(c))
 	}
-	return sarifRule{
-		ID: r.ID, Name: r.ID, Short: sarifText{r.Title}, Full: sarifText{r.Title + ". " + r.Why}, Help: sarifText{r.Why + "\n\nFix: " + r.Fix},
+	tags = tags[:min(len(tags), sarifTags)]
+	out := sarifRule{
+		ID: r.ID, Name: r.ID, Short: sarifText{r.Title}, Full: sarifText{strings.TrimSpace(r.Title + ". " + r.Why)},
 		Default: sarifLevel{s[0]}, Properties: sarifProperties{Tags: tags, Severity: s[1]},
 	}
+	out.Help.Text = strings.TrimSpace(r.Why + "\n\nFix: " + r.Fix)
+	out.Help.Markdown = strings.TrimSpace(md(r.Why) + "\n\n**Fix:** " + md(r.Fix))
+	for _, link := range r.Links {
+		if u, err := url.Parse(link); err == nil && u.Scheme == "https" {
+			out.Help.Markdown += "\n\n<" + u.String() + ">"
+			if out.HelpURI == "" {
+				out.HelpURI = u.String()
+			}
+		}
+	}
+	return out
 }
 
-func (r *Report) resultSARIF(f *Finding, index int) sarifResult {
+func (s *sarif) result(f *Finding, index int) sarifResult {
 	out := sarifResult{
-		RuleID: f.Rule.ID, RuleIndex: index, Level: sarifLevels[min(int(f.Rule.Severity), 4)][0], Message: sarifText{Clean(f.Message)},
-		Fingerprints: map[string]string{"plinth/v1": f.Key}, Locations: []sarifLocation{{Physical: r.physical(f.Target, f.At)}},
+		RuleID: f.Rule.ID, RuleIndex: index, Level: sarifLevels[min(int(f.Rule.Severity), 4)][0], Message: sarifText{firstName(Clean(f.Message), f.Rule.Title)},
+		Fingerprints: map[string]string{"plinth/v1": f.Key}, Locations: []sarifLocation{{Physical: s.physical(f.Target, f.At)}},
+		Rank: min(max(s.priority(f.Finding).Score, 0), 100),
 	}
-	if f.Decl != nil {
+	if f.Decl != nil && f.Decl.Address != "" {
 		out.Locations[0].Logical = []sarifLogical{{Clean(f.Decl.Address), "resource"}}
 	}
-	for i, s := range f.Evidence {
-		if s.At.Path != "" {
-			out.Related = append(out.Related, sarifLocation{ID: i + 1, Physical: r.physical(f.Target, s.At), Message: &sarifText{Clean(s.Note)}})
+	var flow []sarifStep
+	for _, step := range f.Evidence {
+		at := s.physical(f.Target, step.At)
+		if at == nil || len(flow) == sarifLocations-1 {
+			continue
 		}
+		l := sarifLocation{Physical: at, Message: &sarifText{firstName(Clean(step.Note), f.Rule.Title)}}
+		flow = append(flow, sarifStep{l})
+		l.ID = len(flow)
+		out.Related = append(out.Related, l)
 	}
-	if s := f.Suppressed; s != nil {
-		kind := "external"
-		if s.By == "comment" {
-			kind = "inSource"
+	if len(flow) > 0 && f.Rule.Engine != secretEngine { // a secret has other places, no way
+		out.Flows = []sarifFlow{{[]sarifThread{{append(flow, sarifStep{sarifLocation{Physical: out.Locations[0].Physical, Message: &out.Message}})}}}}
+	}
+	if s.compared {
+		out.Baseline = "new"
+	}
+	if by := f.Suppressed; by != nil {
+		kept := sarifSuppression{Kind: "external", Justification: Clean(by.Why)}
+		switch by.By {
+		case "comment":
+			kept.Kind = "inSource"
+		case byBaseline:
+			out.Baseline = "unchanged"
 		}
-		out.Suppressions = []sarifSuppression{{kind, s.Why}}
+		if at := s.physical(f.Target, by.At); at != nil {
+			kept.Location = &sarifLocation{Physical: at}
+		}
+		out.Suppressions = []sarifSuppression{kept}
 	}
 	return out
 }
 
-func (r *Report) physical(target string, at plinth.Location) sarifPhysical {
-	p := r.fromRoot(target, at.Path)
-	out := sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: p}).EscapedPath()}}
+// physical is a place in a file, nil for what is in none.
+func (s *sarif) physical(target string, at plinth.Location) *sarifPhysical {
+	if at.Path == "" {
+		return nil
+	}
+	out := &sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: s.fromRoot(target, at.Path)}).EscapedPath()}}
 	if at.Line > 0 {
-		out.Region = &sarifRegion{at.Line, at.Col, at.EndLine, at.EndCol}
+		region := sarifRegion{StartLine: at.Line, StartColumn: s.column(target, at.Path, at.Line, at.Col), EndLine: max(at.EndLine, at.Line)}
+		if end := s.column(target, at.Path, region.EndLine, at.EndCol); region.EndLine > region.StartLine || end > region.StartColumn {
+			region.EndColumn = end
+		}
+		out.Region = &region
 	}
 	return out
+}
+
+// column counts a column, which is one of bytes, in the units of UTF-16.
+func (s *sarif) column(target, file string, line, col int32) int32 {
+	if col <= 1 || s.Source == nil {
+		return col
+	}
+	lines := s.code.lines(target, file)
+	if int(line) > len(lines) || int(col)-1 > len(lines[line-1]) {
+		return col
+	}
+	n := int32(1)
+	for _, r := range lines[line-1][:col-1] {
+		n += int32(max(1, utf16.RuneLen(r)))
+	}
+	return n
 }

@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -110,5 +112,66 @@ func TestSARIFContent(t *testing.T) {
 		if strings.Contains(got, no) {
 			t.Errorf("holds %q", no)
 		}
+	}
+}
+
+// TestSARIFResults reads what services make use of: columns, the way that evidence takes, what a baseline knows, and who silenced a result.
+func TestSARIFResults(t *testing.T) {
+	r := sample()
+	line := "äöü😀 password = \"x\""
+	r.Source = func(string, string) ([]byte, error) { return []byte("\n\n" + line + "\n"), nil }
+	at := int32(strings.Index(line, "password") + 1)
+	r.Findings[0].At = plinth.Location{Path: "a b/main.tf", Line: 3, Col: at, EndLine: 3, EndCol: at + 8}
+	known := *r.Findings[0].Finding
+	known.Key, known.Suppressed = "k5", &plinth.Suppression{By: "baseline"}
+	nowhere := known
+	nowhere.Key, nowhere.At, nowhere.Evidence, nowhere.Suppressed = "k6", plinth.Location{}, nil, nil
+	r.Findings[2].Suppressed.At = plinth.Location{Path: "a b/main.tf", Line: 2}
+	r.Findings = append(r.Findings, Finding{".", &known}, Finding{".", &nowhere})
+	r.Priority = func(*plinth.Finding) plinth.Priority { return plinth.Priority{Score: 70} }
+
+	read := func(format func(io.Writer, *Report, Options) error) sarifRun {
+		var log sarifLog
+		if err := json.Unmarshal([]byte(write(t, func(b *bytes.Buffer) error { return format(b, r, Options{}) })), &log); err != nil {
+			t.Fatal(err)
+		}
+		return log.Runs[0]
+	}
+	list := read(writeSARIF).Results
+	if len(list) != 4 {
+		t.Fatalf("%d results", len(list))
+	}
+	first, silenced, old, bare := list[0], list[1], list[2], list[3]
+	if g := first.Locations[0].Physical.Region; g.StartColumn != 7 || g.EndColumn != 15 {
+		t.Errorf("columns count in bytes: %+v", g)
+	}
+	steps := first.Flows[0].Threads[0].Locations
+	if len(steps) != 2 || steps[0].Location.Message.Text != "set by variable v" || steps[1].Location.Physical.Region.StartLine != 3 || first.Rank != 70 || first.Baseline != "new" {
+		t.Errorf("got %+v", first)
+	}
+	if s := silenced.Suppressions[0]; s.Kind != "inSource" || s.Location.Physical.Region.StartLine != 2 {
+		t.Errorf("got %+v", s)
+	}
+	if old.Baseline != "unchanged" || old.Suppressions[0].Kind != "external" {
+		t.Errorf("got %+v", old)
+	}
+	if bare.Locations[0].Physical != nil || bare.Locations[0].Logical == nil {
+		t.Errorf("got %+v", bare.Locations)
+	}
+
+	if got := read(writeGitHubSARIF).Results; len(got) != 2 {
+		t.Errorf("%d results for GitHub", len(got))
+	}
+	small := *r.Findings[0].Finding
+	small.Rule = &plinth.Rule{ID: "small", Title: "x"}
+	r.Findings = nil
+	for range sarifResults {
+		r.Findings = append(r.Findings, Finding{".", &small})
+	}
+	r.Findings = append(r.Findings, Finding{".", &nowhere})
+	run := read(writeGitHubSARIF)
+	told := run.Invocations[0].Notifications
+	if len(run.Results) != sarifResults || run.Results[0].RuleID != nowhere.Rule.ID || !strings.HasPrefix(told[len(told)-1].Message.Text, "1 results of the lowest severity are left out") {
+		t.Errorf("%d results, %+v", len(run.Results), told)
 	}
 }
