@@ -19,7 +19,7 @@ const module = "github.com/plinthsec/plinth"
 // arrows names.
 var tiers = [][]string{
 	{"."},
-	{"internal/lazy"},
+	{"internal/lazy", "internal/cache"},
 	{"internal/golden", "internal/value", "internal/tree", "internal/document", "internal/module"},
 	{"internal/policy", "internal/rule", "internal/form", "rules"},
 	{"internal/graph", "internal/iam", "internal/reach"},

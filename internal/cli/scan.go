@@ -44,6 +44,7 @@ type scanFlags struct {
 	imports    []string
 	verify     bool
 	online     bool
+	cache      string
 }
 
 func scanCommand(s Streams) *cobra.Command {
@@ -77,6 +78,7 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.StringArrayVar(&f.imports, "import", nil, importHelp)
 	fl.BoolVar(&f.online, "online", false, "ask GitHub about the repositories of the actions that are used: commits of forks, branches called like tags (GITHUB_TOKEN, GITHUB_API_URL)")
 	fl.BoolVar(&f.verify, "verify", false, "ask the providers of secrets whether they are live, with calls that change nothing: the secrets go over the network to their providers")
+	fl.StringVar(&f.cache, "cache", "", "folder that keeps what was found out about the files of targets, so that the next scan only looks at what has changed, or off; default $PLINTH_CACHE, else a folder plinth where programs keep such things")
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd
@@ -249,6 +251,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		if run.Outside, problems, err = readImports(f.imports, t, problems); err != nil {
 			return nil, err
 		}
+		kept := newKeeper(d.s, f, t, c, run)
 		res, err := run.Scan(ctx, t)
 		if err != nil {
 			if errors.Is(context.Cause(ctx), errTimeout) {
@@ -257,6 +260,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 				return nil, err
 			}
 		}
+		kept.save()
 		res.Problems = append(res.Problems, problems...)
 		peers, more := ignoreFiles(t, c)
 		res.Problems = append(res.Problems, more...)

@@ -15,9 +15,8 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/form"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/tree"
@@ -74,6 +73,9 @@ type Run struct {
 	Today   string // YYYY-MM-DD: suppressions that ended before do not count
 	// Lean lets go of the resources' values once the engines are done: nobody will ask for them.
 	Lean bool
+	// Cache is what earlier runs found out about the target's files; nil: nothing. It must have been opened for these readers, engines
+	// and settings.
+	Cache *cache.Store
 }
 
 // Result is what one target gave.
@@ -112,7 +114,7 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 		}
 		c.Problem(f.Problem())
 	}
-	if err := r.read(ctx, jobs, c); err != nil {
+	if err := r.read(ctx, t, jobs, c); err != nil {
 		return nil, err
 	}
 	for _, p := range t.Faults() {
@@ -217,161 +219,6 @@ func within(t *tree.Tree, list []plinth.Finding) []plinth.Finding {
 	return out
 }
 
-// job is one reader's part of one project.
-type job struct {
-	reader  plinth.Reader
-	project *plinth.Project
-}
-
-// claim reads the candidates and asks each reader which it wants.
-func (r *Run) claim(ctx context.Context, t *tree.Tree, list *tree.Listing, c *collector, res *Result) ([]job, error) {
-	data := make([][]byte, len(list.Files))
-	want := make([][]bool, len(list.Files))
-	seen := make([]bool, len(list.Files)) // it could be read
-	charts := chartsOf(list.Files)
-	engines := r.fileEngines()
-	buffers := sync.Pool{New: func() any { return new([]byte) }}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, r.Config.Jobs))
-	for i, f := range list.Files {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			var buf []byte
-			if f.Other || len(r.Readers) == 0 { // nobody keeps it
-				own := buffers.Get().(*[]byte)
-				defer buffers.Put(own)
-				if int64(cap(*own)) <= f.Size {
-					*own = make([]byte, 0, f.Size+f.Size/2+1)
-				}
-				buf = *own
-			}
-			b, err := t.ReadInto(f.Path, buf)
-			if err != nil {
-				c.Problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: f.Path}, Text: tree.Reason(err)})
-				return nil
-			}
-			seen[i] = true
-			if !f.Other {
-				want[i] = r.wants(c, f.Path, b)
-			}
-			template := charts.template(f.Path)
-			if (want[i] != nil || template) && verdict.Mentions(b) {
-				c.comments(f.Path)
-			}
-			if t.Only(f.Path) {
-				r.look(c, engines, f.Path, b)
-			}
-			switch {
-			case want[i] != nil:
-				data[i] = b
-			case !f.Other && !template && len(r.Readers) > 0:
-				r.guard(c, plinth.Location{Path: f.Path}, "check", func() { orphan(f.Path, b, c.Problem) })
-			}
-			r.tell("reading", i+1, len(list.Files))
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	return r.group(t, list, data, want, seen, res), nil
-}
-
-// look shows a file, and the members of an archive, to the engines that look at files.
-func (r *Run) look(c *collector, engines []FileEngine, p string, b []byte) {
-	if len(engines) == 0 {
-		return
-	}
-	show := func(p string, b []byte) {
-		for _, e := range engines {
-			r.guard(c, plinth.Location{Path: p}, e.Name(), func() { e.File(p, b, c.Problem) })
-		}
-	}
-	show(p, b)
-	r.guard(c, plinth.Location{Path: p}, "archive", func() { tree.Unpack(p, b, show, c.Problem) })
-}
-
-// large shows a file that is too large to be loaded to the engines that know what to do with it, and tells whether one does.
-func (r *Run) large(t *tree.Tree, f tree.Large, c *collector) (known bool) {
-	for _, e := range r.Engines {
-		x, ok := e.(LargeEngine)
-		if !ok {
-			continue
-		}
-		r.guard(c, plinth.Location{Path: f.Path}, e.Name(), func() {
-			in, err := t.Section(f.Path)
-			if err != nil {
-				return
-			}
-			defer in.Close()
-			known = x.Large(f.Path, in, f.Size, c.Problem) || known
-		})
-	}
-	return known
-}
-
-func (r *Run) wants(c *collector, p string, b []byte) []bool {
-	var out []bool
-	for i, reader := range r.Readers {
-		r.guard(c, plinth.Location{Path: p}, reader.Name(), func() {
-			if reader.Wants(p, b) {
-				if out == nil {
-					out = make([]bool, len(r.Readers))
-				}
-				out[i] = true
-			}
-		})
-	}
-	return out
-}
-
-func (r *Run) group(t *tree.Tree, list *tree.Listing, data [][]byte, want [][]bool, seen []bool, res *Result) []job {
-	projects := map[string]map[int]*plinth.Project{}
-	read, looked := 0, len(r.fileEngines()) > 0
-	for i, f := range list.Files {
-		if want[i] == nil {
-			if seen[i] && (f.Other || looked) {
-				read++
-			}
-			continue
-		}
-		read++
-		name := r.projectOf(f.Path)
-		if projects[name] == nil {
-			projects[name] = map[int]*plinth.Project{}
-		}
-		for k, yes := range want[i] {
-			if !yes {
-				continue
-			}
-			p := projects[name][k]
-			if p == nil {
-				p = &plinth.Project{Name: name, FS: t.FS, Config: r.Config, Modules: r.Modules}
-				projects[name][k] = p
-			}
-			p.Files = append(p.Files, plinth.File{Path: f.Path, Data: data[i]})
-			res.Files.ByReader[r.Readers[k].Name()]++
-		}
-	}
-	res.Files.Seen, res.Files.Read, res.Files.Skipped = list.Seen, read, list.Seen-read
-	var jobs []job
-	for _, byReader := range projects {
-		for k, p := range byReader {
-			jobs = append(jobs, job{reader: r.Readers[k], project: p})
-		}
-	}
-	sort.Slice(jobs, func(i, j int) bool {
-		a, b := jobs[i], jobs[j]
-		if a.project.Name != b.project.Name {
-			return a.project.Name < b.project.Name
-		}
-		return a.reader.Name() < b.reader.Name()
-	})
-	return jobs
-}
-
 // projectOf returns the innermost project folder that holds the path.
 func (r *Run) projectOf(p string) string {
 	best := ""
@@ -385,26 +232,6 @@ func (r *Run) projectOf(p string) string {
 		}
 	}
 	return best
-}
-
-func (r *Run) read(ctx context.Context, jobs []job, c *collector) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, r.Config.Jobs))
-	var done sync.Mutex
-	n := 0
-	for _, j := range jobs {
-		g.Go(func() error {
-			var err error
-			at := plinth.Location{Path: j.project.Files[0].Path}
-			r.guard(c, at, j.reader.Name(), func() { err = j.reader.Read(ctx, j.project, c) })
-			done.Lock()
-			n++
-			r.tell("understanding", n, len(jobs))
-			done.Unlock()
-			return err
-		})
-	}
-	return g.Wait()
 }
 
 func (r *Run) check(ctx context.Context, res *Result, c *collector) error {
@@ -438,7 +265,7 @@ func (r *Run) draw(ctx context.Context, t *tree.Tree, list *tree.Listing, c *col
 }
 
 // guard turns a panic of a room into a problem, so that the rest of the run goes on.
-func (r *Run) guard(c *collector, at plinth.Location, room string, f func()) {
+func (r *Run) guard(c interface{ Problem(plinth.Problem) }, at plinth.Location, room string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.Problem(plinth.Problem{Kind: plinth.Internal, At: at, Text: fmt.Sprintf("%s: %v%s; please report this", room, p, frame())})

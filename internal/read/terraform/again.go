@@ -123,6 +123,16 @@ func (l *loader) input(kind cache.Kind, dir string) cache.Input {
 
 // now tells what one of the reader's own inputs is at present.
 func (l *loader) now(kind cache.Kind, dir string) cache.Sum {
+	key := cache.Input{Kind: kind, Name: dir}
+	if sum, ok := l.sums.Load(key); ok {
+		return sum.(cache.Sum)
+	}
+	sum := l.sum(kind, dir)
+	l.sums.Store(key, sum)
+	return sum
+}
+
+func (l *loader) sum(kind cache.Kind, dir string) cache.Sum {
 	var names []string
 	switch kind {
 	case ofFolder:

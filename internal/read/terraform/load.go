@@ -27,6 +27,7 @@ type loader struct {
 	auto      map[string][]string // variable files by folder that are read without being named, in order
 	folders   map[string]*folder
 	shelf     *cache.Shelf                 // nil: nothing is remembered from one run to the next
+	sums      sync.Map                     // of the reader's own inputs, a cache.Sum by cache.Input
 	manifests map[string]map[string]string // by root folder: call path to module folder
 	remote    remote
 

@@ -1,0 +1,529 @@
+package plinth
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// Encoder writes resources and problems as bytes that a Decoder of the same build reads again. What one of them shares (declarations,
+// origins, what is inside values) is written once and shared again afterwards. The zero Encoder is ready.
+type Encoder struct {
+	out     []byte
+	strs    map[string]uint64
+	decls   map[*Declaration]uint64
+	origins map[*Origin]uint64
+	boxes   map[*box]uint64
+}
+
+// What stands in front of something that may be shared: nothing, something new, else the number of an old one behind these.
+const (
+	absent = iota
+	fresh
+	known
+)
+
+// Bytes are what was written.
+func (e *Encoder) Bytes() []byte { return e.out }
+
+// Uint writes a number.
+func (e *Encoder) Uint(n uint64) { e.out = binary.AppendUvarint(e.out, n) }
+
+// String writes a text.
+func (e *Encoder) String(s string) {
+	if s == "" {
+		e.Uint(absent)
+		return
+	}
+	if e.strs == nil {
+		e.strs = map[string]uint64{}
+	}
+	if n, ok := e.strs[s]; ok {
+		e.Uint(known + n)
+		return
+	}
+	e.strs[s] = uint64(len(e.strs))
+	e.Uint(fresh)
+	e.Uint(uint64(len(s)))
+	e.out = append(e.out, s...)
+}
+
+// Raw writes a text that will not come again.
+func (e *Encoder) Raw(s string) {
+	e.Uint(uint64(len(s)))
+	e.out = append(e.out, s...)
+}
+
+// Fixed writes bytes of which everybody knows how many there are.
+func (e *Encoder) Fixed(b []byte) { e.out = append(e.out, b...) }
+
+func (e *Encoder) words(list []string) {
+	e.Uint(uint64(len(list)))
+	for _, s := range list {
+		e.String(s)
+	}
+}
+
+func (e *Encoder) location(l Location) {
+	e.String(l.Path)
+	for _, n := range [...]int32{l.Line, l.Col, l.EndLine, l.EndCol} {
+		e.Uint(uint64(uint32(n)))
+	}
+}
+
+// Problem writes a problem.
+func (e *Encoder) Problem(p Problem) {
+	e.String(string(p.Kind))
+	e.location(p.At)
+	e.String(p.Text)
+}
+
+// Resource writes a resource.
+func (e *Encoder) Resource(r *Resource) {
+	for _, s := range [...]string{string(r.ID), r.Type, r.Name, r.Project, r.Root} {
+		e.String(s)
+	}
+	e.out = append(e.out, byte(r.Phase), bits(r.Data, r.External, r.Hung))
+	e.declaration(r.Decl)
+	e.Value(r.Props)
+	e.Value(r.Source)
+	e.Uint(uint64(len(r.Aliases)))
+	for _, a := range r.Aliases {
+		e.String(string(a))
+	}
+	e.String(r.Terms.Provider)
+	e.String(r.Terms.Version)
+	e.Value(r.Terms.Defaults)
+	e.String(r.Terms.Config)
+	e.Value(r.Terms.Settings)
+	e.of(r.Terms.Package)
+}
+
+// of writes what Terraform downloads for a provider.
+func (e *Encoder) of(p *Package) {
+	if p == nil {
+		p = &Package{}
+	}
+	e.String(p.Source)
+	e.String(p.Locked)
+	e.location(p.At)
+}
+
+func bits(list ...bool) (b byte) {
+	for i, yes := range list {
+		if yes {
+			b |= 1 << i
+		}
+	}
+	return b
+}
+
+func (e *Encoder) declaration(d *Declaration) {
+	if d == nil {
+		e.Uint(absent)
+		return
+	}
+	if n, ok := e.decls[d]; ok {
+		e.Uint(known + n)
+		return
+	}
+	e.Uint(fresh)
+	e.String(d.Address)
+	e.String(d.Type)
+	e.location(d.At)
+	e.location(d.Header)
+	e.Uint(uint64(len(d.Callers)))
+	for _, c := range d.Callers {
+		e.location(c)
+	}
+	if e.decls == nil {
+		e.decls = map[*Declaration]uint64{}
+	}
+	e.decls[d] = uint64(len(e.decls))
+}
+
+func (e *Encoder) origin(o *Origin) {
+	if o == nil {
+		e.Uint(absent)
+		return
+	}
+	if n, ok := e.origins[o]; ok {
+		e.Uint(known + n)
+		return
+	}
+	e.Uint(fresh)
+	e.location(o.At)
+	e.String(o.Path)
+	e.declaration(o.Decl)
+	e.origin(o.From)
+	e.out = append(e.out, bits(o.Default))
+	if e.origins == nil {
+		e.origins = map[*Origin]uint64{}
+	}
+	e.origins[o] = uint64(len(e.origins))
+}
+
+// What a value has beside its kind, which takes the lowest three bits.
+const (
+	hasMark   = 1 << (3 + iota) // it is sensitive
+	hasOrigin                   // and so on
+	hasBox
+	hasNum
+	hasStr
+)
+
+// Value writes a value with all that is known of it.
+func (e *Encoder) Value(v Value) {
+	head := byte(v.kind)
+	for _, x := range [...]struct {
+		yes bool
+		bit byte
+	}{{v.sensitive, hasMark}, {v.origin != nil, hasOrigin}, {v.box != nil, hasBox}, {v.num != 0, hasNum}, {v.str != "", hasStr}} {
+		if x.yes {
+			head |= x.bit
+		}
+	}
+	e.out = append(e.out, head)
+	if v.num != 0 {
+		e.out = binary.LittleEndian.AppendUint64(e.out, math.Float64bits(v.num))
+	}
+	if v.str != "" {
+		e.String(v.str)
+	}
+	if v.box != nil {
+		e.inside(v.box)
+	}
+	if v.origin != nil {
+		e.origin(v.origin)
+	}
+}
+
+func (e *Encoder) inside(b *box) {
+	if n, ok := e.boxes[b]; ok {
+		e.Uint(known + n)
+		return
+	}
+	e.Uint(fresh)
+	e.out = append(e.out, bits(b.partial, b.set, b.doc != nil, b.list != nil, b.fields != nil))
+	e.values(b.list)
+	e.Uint(uint64(len(b.fields)))
+	for i := range b.fields {
+		e.String(b.fields[i].Key)
+		e.Value(b.fields[i].Value)
+	}
+	e.words(b.why)
+	if b.doc != nil {
+		e.Value(*b.doc)
+	}
+	e.Uint(uint64(len(b.refs)))
+	for _, r := range b.refs {
+		e.String(r.To)
+		e.String(r.Attr)
+	}
+	e.String(b.head)
+	e.String(b.tail)
+	e.Uint(uint64(len(b.open)))
+	for i := range b.open {
+		e.Value(b.open[i].Key)
+		e.Value(b.open[i].Value)
+	}
+	e.values(b.parts)
+	if e.boxes == nil {
+		e.boxes = map[*box]uint64{}
+	}
+	e.boxes[b] = uint64(len(e.boxes))
+}
+
+func (e *Encoder) values(list []Value) {
+	e.Uint(uint64(len(list)))
+	for i := range list {
+		e.Value(list[i])
+	}
+}
+
+const (
+	maxNested = 10_000 // things inside each other that a Decoder follows: more cannot have been written by an Encoder that returned
+	slab      = 64     // origins and insides of values that are made together
+)
+
+var errDamaged = errors.New("the bytes are damaged")
+
+// Decoder reads what an Encoder wrote. Texts stay parts of the given one. After damage it gives zero values.
+type Decoder struct {
+	in      string
+	at      int
+	bad     bool
+	depth   int
+	strs    []string
+	decls   []*Declaration
+	origins []*Origin
+	boxes   []*box
+
+	freeOrigins []Origin
+	freeBoxes   []box
+}
+
+// NewDecoder returns a decoder of what an Encoder wrote.
+func NewDecoder(in string) *Decoder { return &Decoder{in: in} }
+
+// Err tells whether the bytes are not what an Encoder wrote.
+func (d *Decoder) Err() error {
+	if d.bad {
+		return errDamaged
+	}
+	return nil
+}
+
+func (d *Decoder) fail() {
+	d.bad = true
+	d.at = len(d.in)
+}
+
+func (d *Decoder) byte() byte {
+	if d.at >= len(d.in) {
+		d.fail()
+		return 0
+	}
+	d.at++
+	return d.in[d.at-1]
+}
+
+// Uint reads a number.
+func (d *Decoder) Uint() uint64 {
+	var n uint64
+	for shift := 0; shift < 64; shift += 7 {
+		b := d.byte()
+		n |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return n
+		}
+	}
+	d.fail()
+	return 0
+}
+
+// Count reads the length of a list, each element of which takes a byte at least.
+func (d *Decoder) Count() int {
+	n := d.Uint()
+	if n > uint64(len(d.in)-d.at) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// shared reads what stands in front of something that may be shared: the index of an old one among n, or -1 with what it is.
+func (d *Decoder) shared(n int) (index int, what uint64) {
+	what = d.Uint()
+	if what < known {
+		return -1, what
+	}
+	if what-known >= uint64(n) {
+		d.fail()
+		return -1, absent
+	}
+	return int(what - known), known
+}
+
+// String reads a text.
+func (d *Decoder) String() string {
+	i, what := d.shared(len(d.strs))
+	switch what {
+	case absent:
+		return ""
+	case known:
+		return d.strs[i]
+	}
+	s := d.Raw()
+	d.strs = append(d.strs, s)
+	return s
+}
+
+// Raw reads a text that Raw wrote.
+func (d *Decoder) Raw() string {
+	n := d.Count()
+	s := d.in[d.at : d.at+n]
+	d.at += n
+	return s
+}
+
+// Fixed reads the next n bytes; after damage it gives an empty text.
+func (d *Decoder) Fixed(n int) string {
+	if len(d.in)-d.at < n {
+		d.fail()
+		return ""
+	}
+	d.at += n
+	return d.in[d.at-n : d.at]
+}
+
+func (d *Decoder) words() []string {
+	n := d.Count()
+	if n == 0 {
+		return nil
+	}
+	out := make([]string, n)
+	for i := range out {
+		out[i] = d.String()
+	}
+	return out
+}
+
+func (d *Decoder) location() (l Location) {
+	l.Path = d.String()
+	for _, n := range [...]*int32{&l.Line, &l.Col, &l.EndLine, &l.EndCol} {
+		*n = int32(uint32(d.Uint()))
+	}
+	return l
+}
+
+// Problem reads a problem.
+func (d *Decoder) Problem() (p Problem) {
+	p.Kind = ProblemKind(d.String())
+	p.At = d.location()
+	p.Text = d.String()
+	return p
+}
+
+// Resource reads a resource.
+func (d *Decoder) Resource() *Resource {
+	r := &Resource{ID: ID(d.String()), Type: d.String(), Name: d.String(), Project: d.String(), Root: d.String(), Phase: Phase(d.byte())}
+	flags := d.byte()
+	r.Data, r.External, r.Hung = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	r.Decl = d.declaration()
+	r.Props = d.Value()
+	r.Source = d.Value()
+	for range d.Count() {
+		r.Aliases = append(r.Aliases, ID(d.String()))
+	}
+	r.Terms = Context{Provider: d.String(), Version: d.String(), Defaults: d.Value(), Config: d.String(), Settings: d.Value()}
+	if p := (Package{Source: d.String(), Locked: d.String(), At: d.location()}); p != (Package{}) {
+		r.Terms.Package = &p
+	}
+	return r
+}
+
+func (d *Decoder) declaration() *Declaration {
+	i, what := d.shared(len(d.decls))
+	switch what {
+	case absent:
+		return nil
+	case known:
+		return d.decls[i]
+	}
+	x := &Declaration{Address: d.String(), Type: d.String(), At: d.location(), Header: d.location()}
+	for range d.Count() {
+		x.Callers = append(x.Callers, d.location())
+	}
+	d.decls = append(d.decls, x)
+	return x
+}
+
+// enter counts things inside each other.
+func (d *Decoder) enter() bool {
+	if d.depth++; d.depth > maxNested {
+		d.fail()
+	}
+	return !d.bad
+}
+
+func (d *Decoder) origin() *Origin {
+	i, what := d.shared(len(d.origins))
+	switch what {
+	case absent:
+		return nil
+	case known:
+		return d.origins[i]
+	}
+	if len(d.freeOrigins) == 0 {
+		d.freeOrigins = make([]Origin, slab)
+	}
+	o := &d.freeOrigins[0]
+	d.freeOrigins = d.freeOrigins[1:]
+	if d.enter() {
+		o.At, o.Path, o.Decl, o.From = d.location(), d.String(), d.declaration(), d.origin()
+		o.Default = d.byte()&1 != 0
+	}
+	d.depth--
+	d.origins = append(d.origins, o)
+	return o
+}
+
+// Value reads a value.
+func (d *Decoder) Value() (v Value) {
+	head := d.byte()
+	v.kind, v.sensitive = min(Kind(head&7), Unknown), head&hasMark != 0
+	if head&hasNum != 0 {
+		var n uint64
+		for i, b := range []byte(d.Fixed(8)) {
+			n |= uint64(b) << (8 * i)
+		}
+		v.num = math.Float64frombits(n)
+	}
+	if head&hasStr != 0 {
+		v.str = d.String()
+	}
+	if head&hasBox != 0 {
+		v.box = d.inside()
+	}
+	if head&hasOrigin != 0 {
+		v.origin = d.origin()
+	}
+	return v
+}
+
+func (d *Decoder) inside() *box {
+	i, what := d.shared(len(d.boxes))
+	if what == known {
+		return d.boxes[i]
+	}
+	if len(d.freeBoxes) == 0 {
+		d.freeBoxes = make([]box, slab)
+	}
+	b := &d.freeBoxes[0]
+	d.freeBoxes = d.freeBoxes[1:]
+	if d.enter() {
+		d.fill(b)
+	}
+	d.depth--
+	d.boxes = append(d.boxes, b)
+	return b
+}
+
+func (d *Decoder) fill(b *box) {
+	flags := d.byte()
+	b.partial, b.set = flags&1 != 0, flags&2 != 0
+	b.list = d.values(flags&8 != 0)
+	if n := d.Count(); n > 0 || flags&16 != 0 {
+		b.fields = make([]Field, n)
+		for i := range b.fields {
+			b.fields[i].Key = d.String()
+			b.fields[i].Value = d.Value()
+		}
+	}
+	b.why = d.words()
+	if flags&4 != 0 {
+		doc := d.Value()
+		b.doc = &doc
+	}
+	for range d.Count() {
+		b.refs = append(b.refs, Ref{To: d.String(), Attr: d.String()})
+	}
+	b.head, b.tail = d.String(), d.String()
+	for range d.Count() {
+		b.open = append(b.open, OpenField{Key: d.Value(), Value: d.Value()})
+	}
+	b.parts = d.values(false)
+}
+
+func (d *Decoder) values(empty bool) []Value {
+	n := d.Count()
+	if n == 0 && !empty {
+		return nil
+	}
+	out := make([]Value, n)
+	for i := range out {
+		out[i] = d.Value()
+	}
+	return out
+}
