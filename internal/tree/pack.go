@@ -52,21 +52,40 @@ func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func
 	if err != nil {
 		return list, nil
 	}
-	w := &packing{list: list, done: make([]bool, len(list)), places: make(map[[idBytes]byte]int32, len(list)), visit: visit}
+	done, places := make([]bool, len(list)), make(map[[idBytes]byte]int32, len(list))
 	for i := range list {
 		var id [idBytes]byte
 		if n, err := hex.Decode(id[:], []byte(list[i].id)); err == nil && n == idBytes {
-			w.places[id] = int32(i)
+			places[id] = int32(i)
 		}
 	}
+	w := &packing{visit: func(o made) {
+		if e := list[o.place]; packKind[e.kind] == o.kind && (e.size < 0 || e.size == int64(len(o.data))) { // what git says of it
+			done[o.place] = true
+			visit(e, o.data)
+		}
+	}}
 	for _, name := range names {
-		w.pack(ctx, jobs, name)
+		if info, err := os.Stat(name); err != nil || info.Size()/(idBytes+8) > int64(len(list))*sparse {
+			continue
+		}
+		p, err := openPack(name, func(id []byte) int32 {
+			if place, ok := places[[idBytes]byte(id)]; ok && !done[place] {
+				return place
+			}
+			return -1
+		})
+		if err != nil {
+			continue // what does not fit the form is left
+		}
+		w.unfold(ctx, jobs, p, p.link())
+		p.close()
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 	}
 	for i := range list {
-		if !w.done[i] {
+		if !done[i] {
 			rest = append(rest, list[i])
 		}
 	}
@@ -78,44 +97,63 @@ func globbed(path string) string {
 	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(path)
 }
 
-// packing reads the wanted objects of one pack after the other.
+// packing makes the objects of packs.
 type packing struct {
-	list   []entry
-	done   []bool // by place in list
-	places map[[idBytes]byte]int32
-	visit  func(entry, []byte)
-	held   atomic.Int64
+	visit func(made) // is called from several goroutines
+	held  atomic.Int64
 }
 
-// pack reads one pack. What does not fit the form is left.
-func (w *packing) pack(ctx context.Context, jobs int, index string) {
+// made is an object of a pack.
+type made struct {
+	place int32 // that the pack was told
+	kind  uint8
+	data  []byte // not kept after the call
+	base  *made  // what it was made from, which was made before in the same goroutine; nil: it is whole
+}
+
+// openPack opens the pack of an index. place tells where an object is wanted; -1: nowhere.
+func openPack(index string, place func(id []byte) int32) (*packFile, error) {
 	info, err := os.Stat(index)
-	if err != nil || info.Size() > maxIndex || info.Size()/(idBytes+8) > int64(len(w.list))*sparse {
-		return
-	}
-	idx, err := os.ReadFile(index)
 	if err != nil {
-		return
+		return nil, err
+	}
+	if info.Size() > maxIndex {
+		return nil, errPack
+	}
+	p := &packFile{}
+	if p.idx, err = os.ReadFile(index); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(strings.TrimSuffix(index, ".idx") + ".pack")
 	if err != nil {
-		return
+		return nil, err
 	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return
+	p.r, p.close = f, func() { _ = f.Close() }
+	if err = p.open(f, place); err != nil {
+		p.close()
+		return nil, err
 	}
-	p := &packFile{r: f, size: info.Size()}
+	return p, nil
+}
+
+// open reads what has to be known of a pack.
+func (p *packFile) open(f *os.File, place func(id []byte) int32) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	p.size = info.Size()
 	if p.size <= maxLoaded {
 		p.whole = make([]byte, p.size)
 		if _, err := io.ReadFull(f, p.whole); err != nil {
-			return
+			return err
 		}
 	}
-	if p.read(idx, w) != nil {
-		return
-	}
-	roots := p.link()
+	return p.read(place)
+}
+
+// unfold makes the wanted objects that are whole or, by any number of steps, differences to the roots.
+func (w *packing) unfold(ctx context.Context, jobs int, p *packFile, roots []int32) {
 	var next atomic.Int64
 	var g errgroup.Group
 	for range max(1, jobs) {
@@ -136,9 +174,12 @@ func (w *packing) pack(ctx context.Context, jobs int, index string) {
 
 // packFile is a pack whose objects are known by their offsets.
 type packFile struct {
+	idx   []byte // the index
+	close func()
 	r     io.ReaderAt
 	size  int64
 	whole []byte     // all of it; nil: it is large, parts are read when they are asked
+	n     int        // objects
 	nodes []packNode // by offset
 	first []int32    // of the children of each node, in kids
 	kids  []int32    // nodes that are differences to a node and needed
@@ -165,7 +206,8 @@ func (p *packFile) part(from, n int64, room *[]byte) ([]byte, bool) {
 }
 
 // read takes the offsets from the index, and the heads of the objects from the pack.
-func (p *packFile) read(idx []byte, w *packing) error {
+func (p *packFile) read(place func(id []byte) int32) error {
+	idx := p.idx
 	if len(idx) < indexHead+2*packTail || !bytes.HasPrefix(idx, []byte("\xfftOc\x00\x00\x00\x02")) {
 		return errPack
 	}
@@ -175,43 +217,44 @@ func (p *packFile) read(idx []byte, w *packing) error {
 	if n < 0 || n > maxIndex/(idBytes+8) || len(idx) < large+2*packTail {
 		return errPack
 	}
-	p.nodes = make([]packNode, n)
-	for i := range p.nodes {
-		off := int64(binary.BigEndian.Uint32(idx[small+4*i:]))
+	p.nodes, p.n = make([]packNode, n), n
+	order := make([]uint64, n) // offsets, and places in the index
+	for i := range order {
+		off := uint64(binary.BigEndian.Uint32(idx[small+4*i:]))
 		if off&0x80000000 != 0 {
 			at := large + int(off&0x7fffffff)*8
 			if at+8 > len(idx) {
 				return errPack
 			}
-			off = int64(binary.BigEndian.Uint64(idx[at:]))
+			off = binary.BigEndian.Uint64(idx[at:])
 		}
-		if off < 12 || off >= p.size {
+		if off < 12 || off >= uint64(p.size) || off >= 1<<40 {
 			return errPack
 		}
-		id := [idBytes]byte(idx[indexHead+i*idBytes:])
-		place, ok := w.places[id]
-		if !ok || w.done[place] {
-			place = -1
-		}
-		p.nodes[i] = packNode{off: off, base: -1, place: place, data: int64(i)} // data holds the place in the index until the head is read
+		order[i] = off<<24 | uint64(i)
 	}
+	slices.Sort(order)
 	byID := make([]int32, n)
-	slices.SortFunc(p.nodes, func(a, b packNode) int { return int(min(max(a.off-b.off, -1), 1)) })
-	for i := range p.nodes {
-		byID[p.nodes[i].data] = int32(i)
-		p.nodes[i].end = p.size - packTail
-		if i+1 < n {
-			p.nodes[i].end = p.nodes[i+1].off
+	for k, o := range order {
+		i := int(o & (1<<24 - 1))
+		byID[i] = int32(k)
+		x := &p.nodes[k]
+		*x = packNode{off: int64(o >> 24), end: p.size - packTail, base: -1, place: place(p.id(i))}
+		if k > 0 {
+			p.nodes[k-1].end = x.off
 		}
 	}
 	return p.heads(func(id []byte) int32 {
-		i := sort.Search(n, func(i int) bool { return bytes.Compare(idx[indexHead+i*idBytes:indexHead+(i+1)*idBytes], id) >= 0 })
-		if i == n || !bytes.Equal(idx[indexHead+i*idBytes:indexHead+(i+1)*idBytes], id) {
+		i := sort.Search(n, func(i int) bool { return bytes.Compare(p.id(i), id) >= 0 })
+		if i == n || !bytes.Equal(p.id(i), id) {
 			return -1
 		}
 		return byID[i]
 	})
 }
+
+// id is the i-th of the objects, which the index has in order.
+func (p *packFile) id(i int) []byte { return p.idx[indexHead+i*idBytes:][:idBytes] }
 
 // heads reads kind, size and base of each object.
 func (p *packFile) heads(find func(id []byte) int32) error {
@@ -337,7 +380,7 @@ type unfolder struct {
 
 // branch is an object whose differences are being made.
 type branch struct {
-	data []byte
+	made
 	kids []int32
 }
 
@@ -351,8 +394,8 @@ func (u *unfolder) unfold(root int32) {
 	if !ok {
 		return
 	}
-	u.show(x, x.kind, data)
-	stack := []branch{{data, u.kids(root)}}
+	stack := []branch{{made{x.place, x.kind, data, nil}, u.kids(root)}}
+	u.show(&stack[0].made)
 	for len(stack) > 0 {
 		b := &stack[len(stack)-1]
 		if len(b.kids) == 0 {
@@ -369,16 +412,18 @@ func (u *unfolder) unfold(root int32) {
 		if u.delta, ok = u.inflate(child, slices.Grow(u.delta[:0], int(child.size))[:child.size]); !ok {
 			continue
 		}
-		made, ok := u.patch(b.data)
+		data, ok := u.patch(b.data)
 		if !ok {
 			continue
 		}
-		u.show(child, x.kind, made)
+		o := made{child.place, x.kind, data, &b.made}
+		u.show(&o)
+		o.base = nil
 		if len(b.kids) == 0 { // nothing else needs it
 			u.drop(b.data)
 			stack = stack[:len(stack)-1]
 		}
-		stack = append(stack, branch{made, u.kids(k)})
+		stack = append(stack, branch{o, u.kids(k)})
 	}
 }
 
@@ -407,17 +452,11 @@ func (u *unfolder) drop(b []byte) {
 	}
 }
 
-// show hands over an object that is wanted, if it is what git says of it.
-func (u *unfolder) show(x *packNode, kind uint8, data []byte) {
-	if x.place < 0 {
-		return
+// show hands over an object that is wanted.
+func (u *unfolder) show(o *made) {
+	if o.place >= 0 {
+		u.w.visit(*o)
 	}
-	e := u.w.list[x.place]
-	if packKind[e.kind] != kind || e.size >= 0 && e.size != int64(len(data)) {
-		return
-	}
-	u.w.done[x.place] = true
-	u.w.visit(e, data)
 }
 
 // inflate uncompresses the data of an object, which has the size of to, and checks its checksum.

@@ -172,15 +172,9 @@ func FuzzPack(f *testing.F) {
 		if len(idx) > 0 {
 			head[indexHead-1] = idx[0] % 5 // objects
 		}
-		w := &packing{places: map[[idBytes]byte]int32{}, visit: func(entry, []byte) {}}
-		for i := range 5 {
-			var id [idBytes]byte
-			copy(id[:], idx[min(len(idx), i*idBytes):])
-			w.places[id] = int32(i)
-			w.list, w.done = append(w.list, entry{kind: 'b', size: -1}), append(w.done, false)
-		}
-		p := &packFile{r: bytes.NewReader(pack), size: int64(len(pack))}
-		if p.read(append(head, idx...), w) == nil {
+		w := &packing{visit: func(made) {}}
+		p := &packFile{r: bytes.NewReader(pack), size: int64(len(pack)), idx: append(head, idx...)}
+		if p.read(func([]byte) int32 { return 0 }) == nil {
 			u := &unfolder{p: p, w: w}
 			for _, root := range p.link() {
 				u.unfold(root)
