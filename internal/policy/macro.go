@@ -175,13 +175,19 @@ func foldAny(body code, slot, count int, decides bool, noBool val) func(*Scope, 
 			if !w.set(sc, slot, count, i) {
 				return tooLong()
 			}
+			before := len(sc.held)
 			v := body(sc)
 			if v.st == nil && v.Kind() == plinth.Bool {
 				if v.Bool() == decides {
+					if decides && count == 1 {
+						sc.holds(w, i)
+					}
 					return v
 				}
+				sc.held = sc.held[:before]
 				continue
 			}
+			sc.held = sc.held[:before]
 			v = asBool(v, noBool)
 			if answer.st == nil && answer.Kind() == plinth.Bool {
 				answer = v
@@ -190,6 +196,13 @@ func foldAny(body code, slot, count int, decides bool, noBool val) func(*Scope, 
 			}
 		}
 		return answer
+	}
+}
+
+// holds notes an element that has a place in the source.
+func (sc *Scope) holds(w *walk, i int) {
+	if w.fields == nil && w.list[i].Kind() == plinth.Map && w.list[i].Origin() != nil {
+		sc.held = append(sc.held, w.list[i])
 	}
 }
 

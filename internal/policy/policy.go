@@ -156,7 +156,12 @@ type Scope struct {
 	World  World          // nil: there is nothing else
 	locals []val
 	steps  int
+	held   []plinth.Value
 }
+
+// Held returns the maps with a place in the source for which an exists() of the last answer held, the innermost first: what the
+// answer is true because of. It is valid until the next answer.
+func (sc *Scope) Held() []plinth.Value { return sc.held }
 
 // Result is the answer of an expression that asks.
 type Result struct {
@@ -192,7 +197,7 @@ func (p *Program) eval(sc *Scope) val {
 	if len(sc.locals) < p.locals {
 		sc.locals = make([]val, p.locals)
 	}
-	sc.steps = 0
+	sc.steps, sc.held = 0, sc.held[:0]
 	return p.run(sc)
 }
 

@@ -24,3 +24,28 @@ func TestWithin(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A rule about some element of a list tells which.
+func TestPart(t *testing.T) {
+	set := ruleSet(t, `on: core/Service
+fail: "list(p.?spec.?statements).exists(s, s.?effect.orValue('') == 'Allow' && list(s.?action).exists(a, a == '*'))"
+at: spec
+`)
+	res := resources(t, `
+type: core/Service
+address: s
+props:
+  spec:
+    statements:
+    - effect: Deny
+      action: ["*"]
+    - effect: Allow
+      action: ["*"]
+    - effect: Allow
+      action: [get]
+`)
+	found, _, _ := check(t, set, res)
+	if len(found) != 1 || len(found[0].Evidence) != 1 || found[0].Evidence[0].At.Line != 9 {
+		t.Errorf("%+v", found)
+	}
+}

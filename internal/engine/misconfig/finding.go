@@ -36,7 +36,21 @@ func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 	if j.list != "" && r.AtFrom != rule.P && (len(r.At) == 0 || o != nil && o.From == nil) {
 		f.Evidence = append(f.Evidence, within(decides)...)
 	}
+	if v == plinth.Fail && j.list == "" {
+		f.Evidence = append(f.Evidence, j.part(f.At)...)
+	}
 	j.report(f)
+}
+
+// part tells which part of the place of a finding is at fault, where that is an element of several.
+func (j *judge) part(of plinth.Location) []plinth.Step {
+	for _, v := range j.sc.Held() {
+		at := v.Origin().At
+		if at.Path == of.Path && at.Line >= of.Line && at.EndLine <= of.EndLine && at.EndLine-at.Line < of.EndLine-of.Line {
+			return []plinth.Step{{Note: "because of this part", At: at}}
+		}
+	}
+	return nil
 }
 
 // decides returns the deciding property, and its origin or that of the innermost thing around it that is written down.
@@ -263,7 +277,7 @@ func (j *judge) message(r *rule.Rule) string {
 }
 
 // names are last steps of a property that tell which thing it is, not what is wrong with it.
-var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "description"}
+var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "description", "projectid"}
 
 // words says of the deciding property, as the user writes it, what it is, or that it is not set.
 func (j *judge) words(r *rule.Rule) string {
@@ -287,7 +301,25 @@ func (j *judge) words(r *rule.Rule) string {
 	case o.Default:
 		return o.Path + " is not set, which means " + quoted(v)
 	}
+	if own := j.source(o.Path); own.Kind() == plinth.Bool && v.Kind() == plinth.String { // the provider has another word for it
+		v = own
+	}
+	if v.Kind() == plinth.String && v.Str() == "" && !v.Sensitive() {
+		return o.Path + " is empty"
+	}
 	return o.Path + " is " + quoted(v)
+}
+
+// source returns an argument as the user wrote it; null for one that stands in a block of which there are several.
+func (j *judge) source(path string) plinth.Value {
+	v := j.res.Source
+	for _, s := range strings.Split(path, ".") {
+		if list := v.List(); v.Kind() == plinth.List && len(list) == 1 {
+			v = list[0]
+		}
+		v, _ = v.Get(s)
+	}
+	return v
 }
 
 // mentioned finds a value that a message names: in the variable that it names, else in the element or container, else in the

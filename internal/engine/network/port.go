@@ -77,6 +77,10 @@ type opening struct {
 // firewall is the type whose resources are one rule each.
 const firewall = "compute.googleapis.com/Firewall"
 
+// handsOn are types that hand packets on as they come. One that takes nearly all ports means none of them: the rules of what stands
+// behind it say which can be reached.
+var handsOn = map[string]bool{"compute.googleapis.com/ForwardingRule": true, "compute.googleapis.com/GlobalForwardingRule": true, "Microsoft.Network/loadBalancers": true}
+
 const shownTargets = 3 // of the resources behind one rule
 
 // cloud reports the ports of clouds that everybody reaches: at the rule that lets them in, once for all that is behind it.
@@ -93,7 +97,7 @@ func (e *Engine) cloud(exposures []cloud.Connection, report func(plinth.Finding)
 					told = true
 				}
 			}
-			if !told {
+			if !told && !(handsOn[c.ToResource.Type] && count(c.Allow) >= wide) {
 				list = opened(list, h, c, nil)
 			}
 		}

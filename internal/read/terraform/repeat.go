@@ -80,7 +80,8 @@ func (in *instance) forEach(a *attribute, address string) repeated {
 	case plinth.Map:
 		entries := make([]expr.Entry, v.Len())
 		for i, f := range v.Fields() {
-			entries[i] = expr.Entry{Key: plinth.StringOf(f.Key), Item: expr.Item{Value: fromHolder(f.Value, v)}}
+			e := fromHolder(f.Value, v)
+			entries[i] = expr.Entry{Key: plinth.StringOf(f.Key).WithOrigin(e.Origin()), Item: expr.Item{Value: e}}
 		}
 		return in.entries(a, address, entries)
 	case plinth.List: // Terraform wants a set; what is meant is clear

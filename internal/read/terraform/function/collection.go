@@ -188,7 +188,8 @@ func lookup(c *call) (plinth.Value, error) {
 	if len(c.args) < 3 {
 		return m, fmt.Errorf("lookup: no entry %.40q", key)
 	}
-	return within(c.args[2], m, k), nil
+	other := c.args[2]
+	return other.WithSensitive(other.Sensitive() || m.Sensitive() || k.Sensitive()), nil // decided where it stands, not by the map
 }
 
 // within marks a part of a value: what holds it is sensitive, so is it; where it has no origin its holder's counts.
