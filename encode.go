@@ -29,6 +29,9 @@ func (e *Encoder) Bytes() []byte { return e.out }
 // Uint writes a number.
 func (e *Encoder) Uint(n uint64) { e.out = binary.AppendUvarint(e.out, n) }
 
+// Bool writes a truth.
+func (e *Encoder) Bool(yes bool) { e.out = append(e.out, bits(yes)) }
+
 // String writes a text.
 func (e *Encoder) String(s string) {
 	if s == "" {
@@ -57,14 +60,16 @@ func (e *Encoder) Raw(s string) {
 // Fixed writes bytes of which everybody knows how many there are.
 func (e *Encoder) Fixed(b []byte) { e.out = append(e.out, b...) }
 
-func (e *Encoder) words(list []string) {
+// Words writes a list of texts.
+func (e *Encoder) Words(list []string) {
 	e.Uint(uint64(len(list)))
 	for _, s := range list {
 		e.String(s)
 	}
 }
 
-func (e *Encoder) location(l Location) {
+// Location writes a location.
+func (e *Encoder) Location(l Location) {
 	e.String(l.Path)
 	for _, n := range [...]int32{l.Line, l.Col, l.EndLine, l.EndCol} {
 		e.Uint(uint64(uint32(n)))
@@ -74,7 +79,7 @@ func (e *Encoder) location(l Location) {
 // Problem writes a problem.
 func (e *Encoder) Problem(p Problem) {
 	e.String(string(p.Kind))
-	e.location(p.At)
+	e.Location(p.At)
 	e.String(p.Text)
 }
 
@@ -106,7 +111,7 @@ func (e *Encoder) of(p *Package) {
 	}
 	e.String(p.Source)
 	e.String(p.Locked)
-	e.location(p.At)
+	e.Location(p.At)
 }
 
 func bits(list ...bool) (b byte) {
@@ -130,11 +135,11 @@ func (e *Encoder) declaration(d *Declaration) {
 	e.Uint(fresh)
 	e.String(d.Address)
 	e.String(d.Type)
-	e.location(d.At)
-	e.location(d.Header)
+	e.Location(d.At)
+	e.Location(d.Header)
 	e.Uint(uint64(len(d.Callers)))
 	for _, c := range d.Callers {
-		e.location(c)
+		e.Location(c)
 	}
 	if e.decls == nil {
 		e.decls = map[*Declaration]uint64{}
@@ -142,7 +147,8 @@ func (e *Encoder) declaration(d *Declaration) {
 	e.decls[d] = uint64(len(e.decls))
 }
 
-func (e *Encoder) origin(o *Origin) {
+// Origin writes an origin, which may be nil.
+func (e *Encoder) Origin(o *Origin) {
 	if o == nil {
 		e.Uint(absent)
 		return
@@ -152,10 +158,10 @@ func (e *Encoder) origin(o *Origin) {
 		return
 	}
 	e.Uint(fresh)
-	e.location(o.At)
+	e.Location(o.At)
 	e.String(o.Path)
 	e.declaration(o.Decl)
-	e.origin(o.From)
+	e.Origin(o.From)
 	e.out = append(e.out, bits(o.Default))
 	if e.origins == nil {
 		e.origins = map[*Origin]uint64{}
@@ -194,7 +200,7 @@ func (e *Encoder) Value(v Value) {
 		e.inside(v.box)
 	}
 	if v.origin != nil {
-		e.origin(v.origin)
+		e.Origin(v.origin)
 	}
 }
 
@@ -211,7 +217,7 @@ func (e *Encoder) inside(b *box) {
 		e.String(b.fields[i].Key)
 		e.Value(b.fields[i].Value)
 	}
-	e.words(b.why)
+	e.Words(b.why)
 	if b.doc != nil {
 		e.Value(*b.doc)
 	}
@@ -274,14 +280,15 @@ func (d *Decoder) Err() error {
 	return nil
 }
 
-func (d *Decoder) fail() {
+// Fail tells that what was read means nothing.
+func (d *Decoder) Fail() {
 	d.bad = true
 	d.at = len(d.in)
 }
 
 func (d *Decoder) byte() byte {
 	if d.at >= len(d.in) {
-		d.fail()
+		d.Fail()
 		return 0
 	}
 	d.at++
@@ -298,15 +305,18 @@ func (d *Decoder) Uint() uint64 {
 			return n
 		}
 	}
-	d.fail()
+	d.Fail()
 	return 0
 }
+
+// Bool reads a truth.
+func (d *Decoder) Bool() bool { return d.byte()&1 != 0 }
 
 // Count reads the length of a list, each element of which takes a byte at least.
 func (d *Decoder) Count() int {
 	n := d.Uint()
 	if n > uint64(len(d.in)-d.at) {
-		d.fail()
+		d.Fail()
 		return 0
 	}
 	return int(n)
@@ -319,7 +329,7 @@ func (d *Decoder) shared(n int) (index int, what uint64) {
 		return -1, what
 	}
 	if what-known >= uint64(n) {
-		d.fail()
+		d.Fail()
 		return -1, absent
 	}
 	return int(what - known), known
@@ -350,14 +360,15 @@ func (d *Decoder) Raw() string {
 // Fixed reads the next n bytes; after damage it gives an empty text.
 func (d *Decoder) Fixed(n int) string {
 	if len(d.in)-d.at < n {
-		d.fail()
+		d.Fail()
 		return ""
 	}
 	d.at += n
 	return d.in[d.at-n : d.at]
 }
 
-func (d *Decoder) words() []string {
+// Words reads a list of texts.
+func (d *Decoder) Words() []string {
 	n := d.Count()
 	if n == 0 {
 		return nil
@@ -369,7 +380,8 @@ func (d *Decoder) words() []string {
 	return out
 }
 
-func (d *Decoder) location() (l Location) {
+// Location reads a location.
+func (d *Decoder) Location() (l Location) {
 	l.Path = d.String()
 	for _, n := range [...]*int32{&l.Line, &l.Col, &l.EndLine, &l.EndCol} {
 		*n = int32(uint32(d.Uint()))
@@ -380,7 +392,7 @@ func (d *Decoder) location() (l Location) {
 // Problem reads a problem.
 func (d *Decoder) Problem() (p Problem) {
 	p.Kind = ProblemKind(d.String())
-	p.At = d.location()
+	p.At = d.Location()
 	p.Text = d.String()
 	return p
 }
@@ -397,7 +409,7 @@ func (d *Decoder) Resource() *Resource {
 		r.Aliases = append(r.Aliases, ID(d.String()))
 	}
 	r.Terms = Context{Provider: d.String(), Version: d.String(), Defaults: d.Value(), Config: d.String(), Settings: d.Value()}
-	if p := (Package{Source: d.String(), Locked: d.String(), At: d.location()}); p != (Package{}) {
+	if p := (Package{Source: d.String(), Locked: d.String(), At: d.Location()}); p != (Package{}) {
 		r.Terms.Package = &p
 	}
 	return r
@@ -411,23 +423,27 @@ func (d *Decoder) declaration() *Declaration {
 	case known:
 		return d.decls[i]
 	}
-	x := &Declaration{Address: d.String(), Type: d.String(), At: d.location(), Header: d.location()}
+	x := &Declaration{Address: d.String(), Type: d.String(), At: d.Location(), Header: d.Location()}
 	for range d.Count() {
-		x.Callers = append(x.Callers, d.location())
+		x.Callers = append(x.Callers, d.Location())
 	}
 	d.decls = append(d.decls, x)
 	return x
 }
 
-// enter counts things inside each other.
-func (d *Decoder) enter() bool {
+// Enter counts things inside each other, and tells whether to go on with the inner one. Leave is called in any case.
+func (d *Decoder) Enter() bool {
 	if d.depth++; d.depth > maxNested {
-		d.fail()
+		d.Fail()
 	}
 	return !d.bad
 }
 
-func (d *Decoder) origin() *Origin {
+// Leave is the other end of Enter.
+func (d *Decoder) Leave() { d.depth-- }
+
+// Origin reads an origin.
+func (d *Decoder) Origin() *Origin {
 	i, what := d.shared(len(d.origins))
 	switch what {
 	case absent:
@@ -440,11 +456,11 @@ func (d *Decoder) origin() *Origin {
 	}
 	o := &d.freeOrigins[0]
 	d.freeOrigins = d.freeOrigins[1:]
-	if d.enter() {
-		o.At, o.Path, o.Decl, o.From = d.location(), d.String(), d.declaration(), d.origin()
+	if d.Enter() {
+		o.At, o.Path, o.Decl, o.From = d.Location(), d.String(), d.declaration(), d.Origin()
 		o.Default = d.byte()&1 != 0
 	}
-	d.depth--
+	d.Leave()
 	d.origins = append(d.origins, o)
 	return o
 }
@@ -467,7 +483,7 @@ func (d *Decoder) Value() (v Value) {
 		v.box = d.inside()
 	}
 	if head&hasOrigin != 0 {
-		v.origin = d.origin()
+		v.origin = d.Origin()
 	}
 	return v
 }
@@ -482,10 +498,10 @@ func (d *Decoder) inside() *box {
 	}
 	b := &d.freeBoxes[0]
 	d.freeBoxes = d.freeBoxes[1:]
-	if d.enter() {
+	if d.Enter() {
 		d.fill(b)
 	}
-	d.depth--
+	d.Leave()
 	d.boxes = append(d.boxes, b)
 	return b
 }
@@ -501,7 +517,7 @@ func (d *Decoder) fill(b *box) {
 			b.fields[i].Value = d.Value()
 		}
 	}
-	b.why = d.words()
+	b.why = d.Words()
 	if flags&4 != 0 {
 		doc := d.Value()
 		b.doc = &doc

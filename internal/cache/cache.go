@@ -201,6 +201,7 @@ func (s *Store) Sum(name string) (Sum, bool) {
 func (s *Store) Save() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.carry()
 	if !s.changed && len(s.files) == len(s.oldFiles) && len(s.units) == len(s.oldUnits) {
 		return nil
 	}
@@ -225,6 +226,19 @@ func (s *Store) Save() error {
 		return fmt.Errorf("cache: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return s.prune(dir)
+}
+
+// carry keeps units that nobody has asked for, where they were made from files alone and these are the same.
+func (s *Store) carry() {
+	for name, u := range s.oldUnits {
+		if _, ok := s.units[name]; ok {
+			continue
+		}
+		same := func(in Input) bool { return in.Kind == Content && s.files[in.Name].Sum == in.Sum }
+		if !slices.ContainsFunc(u.Inputs, func(in Input) bool { return !same(in) }) {
+			s.units[name] = u
+		}
+	}
 }
 
 func (s *Store) bytes() []byte {

@@ -113,9 +113,27 @@ func (l *loader) parseFolder(dir string) *module {
 	names := l.dirs[dir]
 	files := make([]*parsed, len(names))
 	for i, n := range names {
-		files[i] = parseFile(n, l.text(n), l.funcs)
+		files[i] = l.parse(n)
 	}
 	return makeModule(dir, files)
+}
+
+// parse parses a file, or remembers how it was parsed.
+func (l *loader) parse(name string) *parsed {
+	if l.shelf == nil {
+		return parseFile(name, l.text(name), l.funcs)
+	}
+	unit := "file " + name
+	if body, ok := l.shelf.Take(unit, l.now); ok {
+		if p := decodeFile(name, body, l.funcs); p != nil {
+			return p
+		}
+	}
+	p := parseFile(name, l.text(name), l.funcs)
+	rec := l.shelf.Record()
+	l.note(rec, name)
+	l.shelf.Put(unit, rec, p.encode())
+	return p
 }
 
 // text is the content of a file of the project.
