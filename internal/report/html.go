@@ -2,11 +2,15 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
+	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/plinthsec/plinth"
 )
@@ -17,10 +21,15 @@ var pageText string
 const (
 	pagePlaces   = 5_000 // places that the page shows; a browser grows slow beyond, the rest is counted
 	pageExcerpts = 1_500 // of them with their code
+	pageFolders  = 10    // rows of the table of folders
+	pageDepth    = 2     // names of a folder's path there
 )
 
 type page struct {
 	Version, Gate, GateClass string
+	Day                      string // of the run, where that was given
+	Incomplete               string // what could not be looked at, counted
+	Folders                  []pageFolder
 	Targets                  []string
 	Counts                   []pageCount
 	Unknown, Suppressed      int
@@ -30,7 +39,7 @@ type page struct {
 	More                     int
 	Causes                   []pageCause
 	Silent                   []pageSilent
-	Problems                 []pageProblem
+	Problems                 []pageProblems
 	Looked                   string
 }
 
@@ -56,9 +65,9 @@ type pageStep struct{ Note, Place string }
 type pageFix struct{ Place, Note string }
 
 type pageGroup struct {
-	Severity, ID, Title, Why, Fix, Aliases string
-	Total                                  int
-	Places                                 []pagePlace
+	Severity, ID, Title, Engine, Why, Fix, Aliases string
+	Total                                          int
+	Places                                         []pagePlace
 }
 
 type pagePlace struct {
@@ -82,9 +91,20 @@ type pageCause struct {
 
 type pageSilent struct{ Where, ID, By, Why string }
 
-type pageProblem struct {
-	Where, Text, Kind string
-	Incomplete        bool
+// pageProblems are the problems of one kind.
+type pageProblems struct {
+	Kind       string
+	Incomplete bool
+	Places     []pageProblem
+}
+
+type pageProblem struct{ Where, Text string }
+
+// pageFolder counts what fails in a folder. One without a name stands for the rest.
+type pageFolder struct {
+	Name   string
+	Rest   int
+	Counts [4]pageCount // critical first
 }
 
 // writeHTML prints one page that needs nothing else: no script, font or picture from elsewhere.
@@ -118,7 +138,11 @@ func (r *Report) page() *page {
 	}
 	kinds, seen, read := map[string]int{}, 0, 0
 	for _, t := range r.Targets {
-		p.Targets = append(p.Targets, Clean(t.Name))
+		name := t.Name
+		if name == "." {
+			name = cmp.Or(t.Title, name)
+		}
+		p.Targets = append(p.Targets, Clean(name))
 		seen, read = seen+t.Seen, read+t.Read
 		for k, n := range t.ByReader {
 			kinds[k] += n
@@ -127,10 +151,89 @@ func (r *Report) page() *page {
 	p.Looked = fmt.Sprintf("looked at %s of %d (%s)", plural(read, "file"), seen, list(kinds))
 	p.addPaths(r)
 	p.addFindings(r)
-	for _, x := range r.Problems {
-		p.Problems = append(p.Problems, pageProblem{Clean(placeText(x.At)), Clean(x.Text), string(x.Kind), x.Kind.Incomplete()})
+	p.addProblems(r)
+	p.addFolders(r)
+	if r.Dated {
+		p.Day = r.Time.UTC().Format(time.DateOnly)
+	}
+	if s.Incomplete > 0 {
+		p.Incomplete = plural(s.Incomplete, "place")
 	}
 	return p
+}
+
+// addProblems puts problems of a kind together, those that make the run incomplete first.
+func (p *page) addProblems(r *Report) {
+	at := map[plinth.ProblemKind]int{}
+	for _, x := range r.Problems {
+		k, ok := at[x.Kind]
+		if !ok {
+			k = len(p.Problems)
+			at[x.Kind] = k
+			p.Problems = append(p.Problems, pageProblems{Kind: string(x.Kind), Incomplete: x.Kind.Incomplete()})
+		}
+		p.Problems[k].Places = append(p.Problems[k].Places, pageProblem{Clean(r.where(x.Target, x.At)), Clean(x.Text)})
+	}
+	slices.SortStableFunc(p.Problems, func(a, b pageProblems) int {
+		if a.Incomplete != b.Incomplete {
+			return map[bool]int{true: -1, false: 1}[a.Incomplete]
+		}
+		return strings.Compare(a.Kind, b.Kind)
+	})
+}
+
+// where is a place in the words of the page: with its target where there are several.
+func (r *Report) where(target string, at plinth.Location) string {
+	if len(r.Targets) > 1 {
+		return path.Join(target, placeText(at))
+	}
+	return placeText(at)
+}
+
+// addFolders counts what fails by folder, the worst first. Findings of one folder need no table.
+func (p *page) addFolders(r *Report) {
+	at := map[string]int{}
+	var list []pageFolder
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Verdict != plinth.Fail || f.Suppressed != nil || f.Rule.Severity == plinth.Info {
+			continue
+		}
+		parts := strings.Split(path.Dir(r.where(f.Target, f.At)), "/")
+		name := Clean(strings.Join(parts[:min(len(parts), pageDepth)], "/"))
+		k, ok := at[name]
+		if !ok {
+			k = len(list)
+			at[name] = k
+			one := pageFolder{Name: name}
+			for n := range one.Counts {
+				one.Counts[n].Severity = (plinth.Critical - plinth.Severity(n)).String()
+			}
+			list = append(list, one)
+		}
+		list[k].Counts[plinth.Critical-f.Rule.Severity].N++
+	}
+	slices.SortFunc(list, func(a, b pageFolder) int {
+		for n := range a.Counts {
+			if c := b.Counts[n].N - a.Counts[n].N; c != 0 {
+				return c
+			}
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	if len(list) < 2 {
+		return
+	}
+	if len(list) > pageFolders {
+		rest := pageFolder{Rest: len(list) - pageFolders, Counts: list[pageFolders].Counts}
+		for _, f := range list[pageFolders+1:] {
+			for n := range f.Counts {
+				rest.Counts[n].N += f.Counts[n].N
+			}
+		}
+		list = append(list[:pageFolders], rest)
+	}
+	p.Folders = list
 }
 
 func (p *page) addPaths(r *Report) {
@@ -174,7 +277,7 @@ func (p *page) addFindings(r *Report) {
 	shown := 0
 	for _, g := range groups(r, true) {
 		one := pageGroup{
-			Severity: g.rule.Severity.String(), ID: g.rule.ID, Title: g.rule.Title, Why: g.rule.Why, Fix: g.rule.Fix, Total: g.total,
+			Severity: g.rule.Severity.String(), ID: g.rule.ID, Title: g.rule.Title, Engine: g.rule.Engine, Why: g.rule.Why, Fix: g.rule.Fix, Total: g.total,
 			Aliases: strings.Join(g.rule.Aliases, " "),
 		}
 		for _, x := range g.places {
@@ -184,10 +287,7 @@ func (p *page) addFindings(r *Report) {
 			}
 			shown++
 			f := x.first
-			place := pagePlace{Where: Clean(placeText(f.At)), Address: Clean(address(f)), Instances: x.instances, Reasons: x.reasons}
-			if len(r.Targets) > 1 {
-				place.Where = Clean(f.Target) + "/" + place.Where
-			}
+			place := pagePlace{Where: Clean(r.where(f.Target, f.At)), Address: Clean(address(f)), Instances: x.instances, Reasons: x.reasons}
 			if more := strings.TrimPrefix(strings.TrimPrefix(f.Message, f.Rule.Title), ": "); more != f.Rule.Title {
 				place.Message = Clean(more)
 			}
@@ -211,7 +311,7 @@ func (p *page) addFindings(r *Report) {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if s := f.Suppressed; s != nil && len(p.Silent) < pagePlaces {
-			p.Silent = append(p.Silent, pageSilent{Clean(placeText(f.At)), f.Rule.ID, s.By, Clean(s.Why)})
+			p.Silent = append(p.Silent, pageSilent{Clean(r.where(f.Target, f.At)), f.Rule.ID, s.By, Clean(s.Why)})
 		}
 	}
 }
