@@ -45,7 +45,7 @@ func encodings() []Func {
 		{Name: "jsonencode", least: 1, most: 1, unknowns: true, run: jsonEncode},
 		{Name: "jsondecode", least: 1, most: 1, unknowns: true, run: jsonDecode},
 		{Name: "yamlencode", least: 1, most: 2, unknowns: true, run: yamlEncode},
-		{Name: "yamldecode", least: 1, most: 1, unknowns: true, run: yamlDecode},
+		{Name: "yamldecode", least: 1, most: 1, unknowns: true, run: new(documents).yamlDecode},
 	}
 }
 

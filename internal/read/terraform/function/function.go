@@ -19,6 +19,7 @@ const (
 	maxElements = 200_000  // elements of a list that a function makes, likewise
 	maxRange    = 1024     // Terraform's own limit for range
 	maxPairs    = 2_000    // structures that are compared with each other: pairs of more take too long
+	maxKept     = 16 << 20 // bytes of texts of which it is remembered what they decode to
 	maxWalk     = 400_000  // values visited inside one argument: shared structure can be exponentially large
 )
 

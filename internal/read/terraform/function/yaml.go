@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -156,7 +157,43 @@ func yamlTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func yamlDecode(c *call) (plinth.Value, error) {
+// documents remembers texts that were decoded: the modules of a configuration decode the same files again and again. It is safe for
+// concurrent use.
+type documents struct {
+	mu    sync.Mutex
+	known map[document]decoded
+	size  int
+}
+
+type document struct{ text, file string }
+
+type decoded struct {
+	value plinth.Value
+	err   error
+}
+
+func (d *documents) yaml(text, file string) (plinth.Value, error) {
+	key := document{text, file}
+	d.mu.Lock()
+	out, ok := d.known[key]
+	d.mu.Unlock()
+	if ok {
+		return out.value, out.err
+	}
+	out.value, out.err = parseYAML(text, file)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.size += len(text); d.size <= maxKept {
+		if d.known == nil {
+			d.known = map[document]decoded{}
+		}
+		d.known[key] = out
+	}
+	return out.value, out.err
+}
+
+// yamlDecode is yamldecode.
+func (d *documents) yamlDecode(c *call) (plinth.Value, error) {
 	v := c.args[0]
 	if doc, ok := v.Document(); ok && !v.Partial() {
 		return doc, nil
@@ -168,7 +205,7 @@ func yamlDecode(c *call) (plinth.Value, error) {
 	if err != nil {
 		return v, err
 	}
-	out, err := parseYAML(s, wholeFile(v))
+	out, err := d.yaml(s, wholeFile(v))
 	if err != nil {
 		return v, fmt.Errorf("yamldecode: %w", err)
 	}
