@@ -29,7 +29,9 @@ func writeGitHub(w io.Writer, r *Report, _ Options) error {
 			if p.instances > 1 {
 				lines = append(lines, fmt.Sprintf("%d instances of this block", p.instances))
 			}
-			lines = append(lines, "fix: "+f.Rule.Fix)
+			if f.Rule.Fix != "" {
+				lines = append(lines, "fix: "+f.Rule.Fix)
+			}
 			fmt.Fprintf(b, "::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", level(r, f.Rule.Severity), commandProperty.Replace(r.fromRoot(f.Target, f.At.Path)),
 				max(1, f.At.Line), max(1, f.At.Line, f.At.EndLine), commandProperty.Replace(f.Rule.ID+" ("+f.Rule.Severity.String()+"): "+f.Rule.Title), commandText.Replace(strings.Join(lines, "\n")))
 		}

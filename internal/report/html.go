@@ -185,9 +185,9 @@ func (p *page) addProblems(r *Report) {
 // where is a place in the words of the page: with its target where there are several.
 func (r *Report) where(target string, at plinth.Location) string {
 	if len(r.Targets) > 1 {
-		return path.Join(target, placeText(at))
+		return path.Join(target, spot(at))
 	}
-	return placeText(at)
+	return spot(at)
 }
 
 // addFolders counts what fails by folder, the worst first. Findings of one folder need no table.
@@ -199,8 +199,11 @@ func (p *page) addFolders(r *Report) {
 		if f.Verdict != plinth.Fail || f.Suppressed != nil || f.Rule.Severity == plinth.Info {
 			continue
 		}
-		parts := strings.Split(path.Dir(r.where(f.Target, f.At)), "/")
+		parts := strings.Split(path.Dir(f.At.Path), "/")
 		name := Clean(strings.Join(parts[:min(len(parts), pageDepth)], "/"))
+		if len(r.Targets) > 1 {
+			name = path.Join(Clean(f.Target), name)
+		}
 		k, ok := at[name]
 		if !ok {
 			k = len(list)
@@ -257,17 +260,17 @@ func (p *page) addPaths(r *Report) {
 				}
 				hop := pageHop{Kind: Clean(kind), To: Clean(title(&nodes[h.To]))}
 				for _, e := range rel.Evidence {
-					hop.Evidence = append(hop.Evidence, pageStep{Clean(e.Note), Clean(placeText(e.At))})
+					hop.Evidence = append(hop.Evidence, pageStep{Clean(e.Note), Clean(spot(e.At))})
 				}
 				one.Hops = append(one.Hops, hop)
 			}
 			for _, c := range x.Cut {
-				one.Cut = append(one.Cut, Clean(placeText(c.At)))
+				one.Cut = append(one.Cut, Clean(spot(c.At)))
 			}
 			p.Paths = append(p.Paths, one)
 		}
 		for _, f := range a.Fixes {
-			p.Fixes = append(p.Fixes, pageFix{Clean(placeText(f.At)), Clean(f.Note)})
+			p.Fixes = append(p.Fixes, pageFix{Clean(spot(f.At)), Clean(f.Note)})
 		}
 	}
 }
@@ -297,7 +300,7 @@ func (p *page) addFindings(r *Report) {
 			for _, e := range f.Evidence {
 				step := pageStep{Note: Clean(e.Note)}
 				if e.At.Path != "" {
-					step.Place = Clean(placeText(e.At))
+					step.Place = Clean(spot(e.At))
 				}
 				place.Evidence = append(place.Evidence, step)
 			}

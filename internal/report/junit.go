@@ -46,9 +46,9 @@ type junitSkip struct {
 	Message string `xml:"message,attr"`
 }
 
-// writeJUnit prints a suite for each file, a case for each finding: failed, or skipped where it is unknown or suppressed. What
-// could not be looked at is a suite of errors.
-func writeJUnit(w io.Writer, r *Report, _ Options) error {
+// writeJUnit prints a suite for each file, a case for each finding: failed, or skipped where it is unknown or suppressed. Advice is no
+// failed test and is left out, but where everything is asked for. What could not be looked at is a suite of errors.
+func writeJUnit(w io.Writer, r *Report, opt Options) error {
 	out := junitSuites{Name: "plinth"}
 	index := map[string]int{}
 	suite := func(name string) *junitSuite {
@@ -62,6 +62,9 @@ func writeJUnit(w io.Writer, r *Report, _ Options) error {
 	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
+		if f.Rule.Severity == plinth.Info && !opt.Wide {
+			continue
+		}
 		s := suite(Clean(r.fromRoot(f.Target, f.At.Path)))
 		c := junitCase{Name: fmt.Sprintf("[%s] %s: %s", strings.ToUpper(f.Rule.Severity.String()), f.Rule.ID, f.Rule.Title), Class: Clean(address(f))}
 		switch {
@@ -72,7 +75,7 @@ func writeJUnit(w io.Writer, r *Report, _ Options) error {
 			c.Skipped = &junitSkip{Clean("unknown because of " + strings.Join(f.Because, ", "))}
 			s.Skipped++
 		case f.Verdict == plinth.Fail:
-			c.Failure = &junitFault{Message: Clean(f.Message), Type: f.Rule.Severity.String(), Text: Clean(fmt.Sprintf("%s:%d %s", f.At.Path, f.At.Line, f.Message)) + "\nfix: " + f.Rule.Fix}
+			c.Failure = &junitFault{Message: Clean(f.Message), Type: f.Rule.Severity.String(), Text: strings.TrimSuffix(Clean(spot(f.At)+" "+f.Message)+"\nfix: "+f.Rule.Fix, "\nfix: ")}
 			s.Failures++
 			out.Failures++
 		}
@@ -86,7 +89,9 @@ func writeJUnit(w io.Writer, r *Report, _ Options) error {
 		}
 		s := suite("could not be looked at")
 		where := Clean(r.fromRoot(p.Target, p.At.Path))
-		s.Cases = append(s.Cases, junitCase{Name: string(p.Kind), Class: where, Error: &junitFault{Message: Clean(p.Text), Type: string(p.Kind), Text: fmt.Sprintf("%s:%d", where, p.At.Line)}})
+		at := p.At
+		at.Path = where
+		s.Cases = append(s.Cases, junitCase{Name: string(p.Kind), Class: where, Error: &junitFault{Message: Clean(p.Text), Type: string(p.Kind), Text: spot(at)}})
 		s.Tests++
 		s.Errors++
 		out.Tests++

@@ -78,12 +78,12 @@ func (r *Report) markdownPaths(b *strings.Builder) {
 				rel := &a.Relations()[h.Relation]
 				fmt.Fprintf(b, "%d. %s → %s (%s)\n", n+1, md(title(&nodes[h.From])), md(title(&nodes[h.To])), md(string(rel.Kind)+" "+rel.Technique))
 				for _, e := range rel.Evidence {
-					fmt.Fprintf(b, "   - %s %s\n", md(e.Note), code(placeText(e.At)))
+					fmt.Fprintf(b, "   - %s %s\n", md(e.Note), code(spot(e.At)))
 				}
 			}
 			var cut []string
 			for _, c := range p.Cut {
-				cut = append(cut, code(placeText(c.At)))
+				cut = append(cut, code(spot(c.At)))
 			}
 			if len(cut) > 0 {
 				fmt.Fprintf(b, "\nCut it at %s.\n", strings.Join(cut, " or "))
@@ -121,7 +121,7 @@ func (r *Report) markdownFindings(b *strings.Builder) {
 			if p.instances > 1 {
 				times = fmt.Sprintf(" ×%d", p.instances)
 			}
-			fmt.Fprintf(b, "| %s | %s<br>%s | %s<br>%s%s |\n", f.Rule.Severity, what, code(f.Rule.ID), code(r.fromRoot(f.Target, placeText(f.At))), code(address(f)), times)
+			fmt.Fprintf(b, "| %s | %s<br>%s | %s<br>%s%s |\n", f.Rule.Severity, what, code(f.Rule.ID), code(r.fromRoot(f.Target, spot(f.At))), code(address(f)), times)
 		}
 	}
 	b.WriteString("\n")
@@ -139,7 +139,7 @@ func (r *Report) markdownProblems(b *strings.Builder) {
 		if n++; n > problemsShown {
 			continue
 		}
-		fmt.Fprintf(b, "- %s: %s\n", code(r.fromRoot(p.Target, placeText(p.At))), md(p.Text))
+		fmt.Fprintf(b, "- %s: %s\n", code(r.fromRoot(p.Target, spot(p.At))), md(p.Text))
 	}
 	if n > problemsShown {
 		fmt.Fprintf(b, "- and %d more\n", n-problemsShown)

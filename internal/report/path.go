@@ -64,6 +64,14 @@ type jsonRest struct {
 
 func placeText(at plinth.Location) string { return fmt.Sprintf("%s:%d", at.Path, at.Line) }
 
+// spot is a place for people: a file as a whole has no line.
+func spot(at plinth.Location) string {
+	if at.Line == 0 {
+		return at.Path
+	}
+	return placeText(at)
+}
+
 // Name names the i-th path of the answer.
 func (a *Answer) Name(i int) string { return fmt.Sprintf("p%d", a.First+i) }
 

@@ -153,10 +153,13 @@ func writeSARIF(w io.Writer, r *Report, _ Options) error {
 	return newSARIF(r).write(w, func(f *Finding) bool { return f.Verdict == plinth.Fail }, len(r.Findings))
 }
 
-// writeGitHubSARIF leaves out what is suppressed as well: GitHub does not ask whether a result is, and would open an alert for it. Of more
-// results than GitHub takes the least severe are left out, which the report tells.
-func writeGitHubSARIF(w io.Writer, r *Report, _ Options) error {
-	return newSARIF(r).write(w, func(f *Finding) bool { return f.Verdict == plinth.Fail && f.Suppressed == nil }, sarifResults)
+// writeGitHubSARIF leaves out what is suppressed as well: GitHub does not ask whether a result is, and would open an alert for it. Advice
+// would be one too. Of more results than GitHub takes the least severe are left out, which the report tells.
+func writeGitHubSARIF(w io.Writer, r *Report, opt Options) error {
+	alert := func(f *Finding) bool {
+		return f.Verdict == plinth.Fail && f.Suppressed == nil && (f.Rule.Severity > plinth.Info || opt.Wide)
+	}
+	return newSARIF(r).write(w, alert, sarifResults)
 }
 
 // sarif is a report on its way to SARIF.

@@ -163,7 +163,7 @@ func TestSARIFResults(t *testing.T) {
 		t.Errorf("%d results for GitHub", len(got))
 	}
 	small := *r.Findings[0].Finding
-	small.Rule = &plinth.Rule{ID: "small", Title: "x"}
+	small.Rule = &plinth.Rule{ID: "small", Title: "x", Severity: plinth.Low}
 	r.Findings = nil
 	for range sarifResults {
 		r.Findings = append(r.Findings, Finding{".", &small})

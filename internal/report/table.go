@@ -56,7 +56,7 @@ type place struct {
 	score     int
 }
 
-// groups sorts the findings by rule, the most urgent rules and places first.
+// groups sorts the findings by rule, and by severity where a rule has several, the most urgent rules and places first.
 func groups(r *Report, info bool) []group {
 	list := r.Findings
 	var out []group
@@ -66,10 +66,11 @@ func groups(r *Report, info bool) []group {
 		if f.Verdict != plinth.Fail || f.Suppressed != nil || f.Rule.Severity == plinth.Info && !info {
 			continue
 		}
-		k, ok := at[f.Rule.ID]
+		key := f.Rule.ID + " " + f.Rule.Severity.String()
+		k, ok := at[key]
 		if !ok {
 			k = len(out)
-			at[f.Rule.ID] = k
+			at[key] = k
 			out = append(out, group{rule: f.Rule})
 		}
 		g := &out[k]
