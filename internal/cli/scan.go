@@ -58,7 +58,10 @@ those of a range, git:DIR#- for what the lines of a pre-receive hook on standard
 github:OWNER/REPO, github:ORGANIZATION, gitlab:GROUP/PROJECT or gitlab:GROUP; without one it is this folder.
 
 Exit code: 0 passed; 1 the gate failed (a finding at or above --fail-on); 2 usage, configuration or rule error; 3 incomplete:
-something could not be looked at (the report lists it); 130 interrupted. The first that holds of 2, 1, 3.`,
+something could not be looked at (the report lists it); 130 interrupted. The first that holds of 2, 1, 3.
+
+Formats of --output; one of a run can go to standard output, the others go to files:
+` + formats(),
 		Example: "  plinth scan\n  plinth scan infra/ --fail-on critical -o sarif=plinth.sarif -o table\n  plinth scan - --stdin-path main.tf < main.tf",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runScan(cmd, s, &f, args)
@@ -82,6 +85,15 @@ something could not be looked at (the report lists it); 130 interrupted. The fir
 	fl.DurationVar(&f.timeout, "timeout", 0, "stop after this time (10m, 90s)")
 	register(fl)
 	return cmd
+}
+
+// formats lists the formats of reports, one a line.
+func formats() string {
+	var b strings.Builder
+	for _, f := range report.Formats() {
+		fmt.Fprintf(&b, "\n    %-13s %s", f.Name, f.About)
+	}
+	return b.String()
 }
 
 // output is where one format goes.

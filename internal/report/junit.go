@@ -75,7 +75,7 @@ func writeJUnit(w io.Writer, r *Report, opt Options) error {
 			c.Skipped = &junitSkip{Clean("unknown because of " + strings.Join(f.Because, ", "))}
 			s.Skipped++
 		case f.Verdict == plinth.Fail:
-			c.Failure = &junitFault{Message: Clean(f.Message), Type: f.Rule.Severity.String(), Text: strings.TrimSuffix(Clean(spot(f.At)+" "+f.Message)+"\nfix: "+f.Rule.Fix, "\nfix: ")}
+			c.Failure = &junitFault{Message: Clean(f.Message), Type: f.Rule.Severity.String(), Text: strings.TrimSuffix(Clean(r.fromRoot(f.Target, spot(f.At))+" "+f.Message)+"\nfix: "+f.Rule.Fix, "\nfix: ")}
 			s.Failures++
 			out.Failures++
 		}
@@ -89,9 +89,7 @@ func writeJUnit(w io.Writer, r *Report, opt Options) error {
 		}
 		s := suite("could not be looked at")
 		where := Clean(r.fromRoot(p.Target, p.At.Path))
-		at := p.At
-		at.Path = where
-		s.Cases = append(s.Cases, junitCase{Name: string(p.Kind), Class: where, Error: &junitFault{Message: Clean(p.Text), Type: string(p.Kind), Text: spot(at)}})
+		s.Cases = append(s.Cases, junitCase{Name: string(p.Kind), Class: where, Error: &junitFault{Message: Clean(p.Text), Type: string(p.Kind), Text: Clean(r.fromRoot(p.Target, spot(p.At)))}})
 		s.Tests++
 		s.Errors++
 		out.Tests++
