@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"slices"
@@ -31,14 +32,18 @@ const (
 // MessagePath is the path under which the message of a commit or tag is shown.
 const MessagePath = ".git/COMMIT_MESSAGE"
 
-// History is the objects of a Git repository: every blob, commit and tag once, whether a ref reaches it or not. It runs the
-// git program with an environment of its own: no hooks, pager, prompts, helpers or network.
+// History is the objects of a Git repository: every blob, commit and tag once, whether a ref reaches it or not. A repository as git makes it is read
+// here; for all others, for ranges and for what is staged the git program runs with an environment of its own: no hooks, pager, prompts, helpers or network.
 type History struct {
 	dir    string
 	rng    string // a range of commits, "" for everything
 	staged bool   // only what is staged and differs from HEAD
 
 	received bool // only what a push brings, which rng names; "" for nothing
+
+	folder *gitFolder // nil: git has to read it
+	store  *store     // that Each has read; nil: git did
+	index  []string   // the answer of ls-files, when it was asked for
 }
 
 // Object is a blob or a message.
@@ -82,8 +87,13 @@ func openGit(ctx context.Context, h *History) (*Tree, error) {
 	if strings.HasPrefix(h.rng, "-") {
 		return nil, fmt.Errorf("open target: %q is no range of commits", h.rng)
 	}
-	if _, err := h.output(ctx, "rev-parse", "--git-dir"); err != nil {
-		return nil, fmt.Errorf("open target: %s is no Git repository: %w", h.dir, err)
+	if !h.staged && !h.received && h.rng == "" {
+		h.folder, _ = openFolder(h.dir) // what it does not take is git's
+	}
+	if h.folder == nil {
+		if _, err := h.output(ctx, "rev-parse", "--git-dir"); err != nil {
+			return nil, fmt.Errorf("open target: %s is no Git repository: %w", h.dir, err)
+		}
 	}
 	name := "git:" + h.dir
 	if h.rng != "" {
@@ -158,17 +168,28 @@ func (h *History) Each(ctx context.Context, jobs int, problem func(plinth.Proble
 		defer mu.Unlock()
 		problem(plinth.Problem{Kind: kind, Text: fmt.Sprintf(format, args...)})
 	}
+	show := shown(lost, visit)
+	known := map[string]bool{}
+	if h.folder != nil {
+		if objects, known, err = h.own(ctx, jobs, lost, show); !errors.Is(err, errUnusual) {
+			if err != nil && ctx.Err() == nil {
+				lost(plinth.Unreadable, "the history could not be read to its end: %v", err)
+			}
+			return objects, ctx.Err()
+		}
+	}
 	list, err := h.list(ctx, lost)
 	if err != nil {
 		lost(plinth.Unreadable, "the history could not be listed: %v", err)
-		return 0, ctx.Err()
+		return objects, ctx.Err()
 	}
 	h.borders(ctx, lost)
-	n, err := h.stream(ctx, jobs, list, lost, visit)
+	list = slices.DeleteFunc(list, func(e entry) bool { return known[e.id] || e.tooLarge(lost) })
+	n, err := h.stream(ctx, jobs, list, lost, show)
 	if err != nil {
 		lost(plinth.Unreadable, "the history could not be read to its end: %v", err)
 	}
-	return n, ctx.Err()
+	return objects + n, ctx.Err()
 }
 
 // borders tells where the repository ends: a shallow clone, submodules.
@@ -176,18 +197,32 @@ func (h *History) borders(ctx context.Context, lost func(plinth.ProblemKind, str
 	if h.staged {
 		return
 	}
-	if out, err := h.output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && strings.TrimSpace(string(out)) == "true" {
-		lost(plinth.MissingObject, "the clone is shallow: commits below its border are not here and were not looked at; git fetch --unshallow brings them")
+	if h.folder == nil { // a folder that is taken is not shallow
+		if out, err := h.output(ctx, "rev-parse", "--is-shallow-repository"); err == nil && strings.TrimSpace(string(out)) == "true" {
+			lost(plinth.MissingObject, "the clone is shallow: commits below its border are not here and were not looked at; git fetch --unshallow brings them")
+		}
 	}
-	out, err := h.output(ctx, "ls-files", "-s", "-z")
+	list, err := h.files(ctx)
 	if err != nil {
 		return // a bare repository has no index
 	}
-	for line := range strings.SplitSeq(string(out), "\x00") {
+	for _, line := range list {
 		if _, path, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(line, "160000 ") {
 			lost(plinth.MissingObject, "the submodule %s is a repository of its own and was not looked at", path)
 		}
 	}
+}
+
+// files lists the index, "MODE ID STAGE\tPATH" for each file.
+func (h *History) files(ctx context.Context) ([]string, error) {
+	if h.index == nil && (h.folder == nil || !h.folder.bare) {
+		out, err := h.output(ctx, "ls-files", "-s", "-z")
+		if err != nil {
+			return nil, err
+		}
+		h.index = strings.Split(string(out), "\x00")
+	}
+	return h.index, nil
 }
 
 // list lists the objects to be read.
@@ -202,18 +237,48 @@ func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer"}
-	var in io.Reader
-	if h.rng == "" {
-		args = append(args, "--batch-all-objects", "--unordered")
-		if err := h.index(ctx, paths); err != nil {
+	if h.rng != "" {
+		return h.described(ctx, ids(paths), func(id string) string { return paths[id] })
+	}
+	if out, err := h.output(ctx, "rev-parse", "--is-bare-repository"); err != nil {
+		return nil, err
+	} else if strings.TrimSpace(string(out)) != "true" {
+		list, err := h.files(ctx)
+		if err != nil {
 			return nil, err
 		}
+		for id, path := range staged(list) {
+			if paths[id] == "" {
+				paths[id] = path
+			}
+		}
+	}
+	return h.described(ctx, nil, func(id string) string { return paths[id] })
+}
+
+// staged are the blobs of the index, with one path of each.
+func staged(index []string) iter.Seq2[string, string] {
+	return func(yield func(id, path string) bool) {
+		for _, line := range index {
+			head, path, ok := strings.Cut(line, "\t")
+			if f := strings.Fields(head); ok && len(f) == 3 && !yield(f[1], path) {
+				return
+			}
+		}
+	}
+}
+
+// described lists objects, all for nil, as git describes them, without trees.
+func (h *History) described(ctx context.Context, wanted []string, path func(id string) string) ([]entry, error) {
+	args := []string{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer"}
+	var in io.Reader
+	if wanted == nil {
+		args = append(args, "--batch-all-objects", "--unordered")
 	} else {
-		in = strings.NewReader(strings.Join(ids(paths), "\n") + "\n")
+		in = strings.NewReader(strings.Join(wanted, "\n") + "\n")
 	}
 	var list []entry
-	err = h.lines(ctx, in, func(line []byte) {
+	err := h.lines(ctx, in, func(line []byte) {
 		id, rest, _ := bytes.Cut(line, []byte(" "))
 		kind, size, ok := bytes.Cut(rest, []byte(" "))
 		if !ok || string(kind) == "tree" {
@@ -223,7 +288,7 @@ func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string
 		if err != nil {
 			return
 		}
-		list = append(list, entry{id: string(id), path: paths[string(id)], kind: kind[0], size: n})
+		list = append(list, entry{id: string(id), path: path(string(id)), kind: kind[0], size: n})
 	}, args...)
 	return list, err
 }
@@ -269,24 +334,6 @@ func (h *History) reachable(ctx context.Context, lost func(plinth.ProblemKind, s
 	return paths, err
 }
 
-// index adds the paths of what is staged.
-func (h *History) index(ctx context.Context, paths map[string]string) error {
-	if out, err := h.output(ctx, "rev-parse", "--is-bare-repository"); err != nil || strings.TrimSpace(string(out)) == "true" {
-		return err
-	}
-	out, err := h.output(ctx, "ls-files", "-s", "-z")
-	if err != nil {
-		return err
-	}
-	for line := range strings.SplitSeq(string(out), "\x00") {
-		head, path, ok := strings.Cut(line, "\t")
-		if f := strings.Fields(head); ok && len(f) == 3 && paths[f[1]] == "" {
-			paths[f[1]] = path
-		}
-	}
-	return nil
-}
-
 // listStaged lists the blobs that are staged and differ from HEAD.
 func (h *History) listStaged(ctx context.Context) ([]entry, error) {
 	args := []string{"diff", "--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--no-ext-diff", "--diff-filter=d", "--ignore-submodules"}
@@ -330,21 +377,23 @@ func (h *History) lines(ctx context.Context, in io.Reader, f func([]byte), args 
 	return told(c.Wait(), &errs)
 }
 
-// stream reads the objects and hands them to visit: those in packs by itself, the others from git.
-func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), visit func(Object)) (int, error) {
-	var order []entry
-	for _, e := range list {
-		switch {
-		case e.size > maxFile:
-			lost(plinth.Limit, "%s has %d MiB, more than the %d MiB that are read", e.name(), e.size>>20, maxFile>>20)
-		case e.kind == 'c' && e.size > maxMessage:
-			lost(plinth.Limit, "commit %s has more than %d KiB of message and was not read", e.id, maxMessage>>10)
-		default:
-			order = append(order, e)
-		}
+// tooLarge tells of an object that has more than is read.
+func (e entry) tooLarge(lost func(plinth.ProblemKind, string, ...any)) bool {
+	switch {
+	case e.size > maxFile:
+		lost(plinth.Limit, "%s has %d MiB, more than the %d MiB that are read", e.name(), e.size>>20, maxFile>>20)
+	case e.kind == 'c' && e.size > maxMessage:
+		lost(plinth.Limit, "commit %s has more than %d KiB of message and was not read", e.id, maxMessage>>10)
+	default:
+		return false
 	}
+	return true
+}
+
+// shown makes objects of what is read, for visit, and tells of pointers.
+func shown(lost func(plinth.ProblemKind, string, ...any), visit func(Object)) func(entry, []byte) {
 	var pointers atomic.Int32
-	show := func(e entry, data []byte) {
+	return func(e entry, data []byte) {
 		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1")) {
 			if pointers.Add(1) <= maxTold {
 				lost(plinth.MissingObject, "%s is a pointer to large file storage; its content was not looked at", e.name())
@@ -357,11 +406,80 @@ func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(
 		}
 		visit(o)
 	}
-	rest, err := h.packed(ctx, jobs, order, show)
+}
+
+// own reads a history without git, but for the index and what it cannot make. Where that is errUnusual it returns what it has shown already.
+func (h *History) own(ctx context.Context, jobs int, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (n int, known map[string]bool, err error) {
+	s, err := openStore(h.folder)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer s.close()
+	done := make([]bool, s.len())
+	var count atomic.Int64
+	each := func(o made) {
+		done[o.place] = true
+		if e := s.describe(o.place, int64(len(o.data))); !e.tooLarge(lost) {
+			count.Add(1)
+			show(e, o.data)
+		}
+	}
+	if err = s.learn(ctx, jobs, each); err == nil {
+		err = s.reach()
+	}
+	var index []string
+	if err == nil {
+		if index, err = h.files(ctx); err != nil {
+			err = errUnusual
+		}
+	}
+	if err != nil {
+		known = map[string]bool{}
+		for k, ok := range done {
+			if ok {
+				known[s.id(int32(k))] = true
+			}
+		}
+		return int(count.Load()), known, err
+	}
+	for id, path := range staged(index) {
+		if k := s.named([]byte(id)); k >= 0 && s.path[k] == "" {
+			s.path[k] = path
+		}
+	}
+	h.borders(ctx, lost)
+	s.each(ctx, jobs, func(k uint8) bool { return k == kindBlob }, each)
+	h.store = s
+	more, err := h.left(ctx, jobs, s, done, lost, show)
+	return int(count.Load()) + more, nil, err
+}
+
+// left asks git for the objects that were not made.
+func (h *History) left(ctx context.Context, jobs int, s *store, done []bool, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+	var rest []string
+	for k := range done {
+		if !done[k] && s.kind[k] != kindTree {
+			rest = append(rest, s.id(int32(k)))
+		}
+	}
+	if len(rest) == 0 || ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	list, err := h.described(ctx, rest, func(id string) string { return s.path[s.named([]byte(id))] })
 	if err != nil {
 		return 0, err
 	}
-	n := len(order) - len(rest)
+	list = slices.DeleteFunc(list, func(e entry) bool { return e.tooLarge(lost) })
+	return h.asked(ctx, jobs, list, lost, show)
+}
+
+// stream reads the objects and shows them: those in packs by itself, the others from git.
+func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+	rest, err := h.packed(ctx, jobs, list, show)
+	if err != nil {
+		return 0, err
+	}
+	n := len(list) - len(rest)
 	if len(rest) == 0 {
 		return n, nil
 	}

@@ -78,8 +78,8 @@ func (z *inflater) zlib(dst, src []byte) bool {
 	if len(src) < 2 || src[0]&15 != 8 || src[0]>>4 > 7 || src[1]&0x20 != 0 || (uint(src[0])<<8|uint(src[1]))%31 != 0 {
 		return false
 	}
-	used, ok := z.inflate(dst, src[2:])
-	if !ok || len(src) < 2+used+4 {
+	n, used, ok := z.inflate(dst, src[2:])
+	if !ok || n != len(dst) || len(src) < 2+used+4 {
 		return false
 	}
 	return binary.BigEndian.Uint32(src[2+used:]) == adler32.Checksum(dst)
@@ -119,10 +119,9 @@ func (r *bitReader) take(n uint) uint32 {
 // end is how many bytes are used up; more than there are where it was read beyond them.
 func (r *bitReader) end() int { return r.at - int(r.n>>3) }
 
-// inflate uncompresses data of the form of RFC 1951 and tells how many bytes it has, and whether it fills dst exactly.
-func (z *inflater) inflate(dst, src []byte) (used int, ok bool) {
+// inflate uncompresses data of the form of RFC 1951 into dst and tells how many bytes that gave, how many it took, and whether it came to its end.
+func (z *inflater) inflate(dst, src []byte) (at, used int, ok bool) {
 	r := bitReader{src: src}
-	at := 0
 	for last := false; !last; {
 		r.fill()
 		last = r.take(1) == 1
@@ -133,7 +132,7 @@ func (z *inflater) inflate(dst, src []byte) (used int, ok bool) {
 			n, not := int(r.take(16)), int(r.take(16))
 			from := r.end()
 			if n^not != 0xffff || from > len(src) || n > len(src)-from || n > len(dst)-at {
-				return 0, false
+				return at, 0, false
 			}
 			at += copy(dst[at:], src[from:from+n])
 			r = bitReader{src: src, at: from + n}
@@ -146,13 +145,13 @@ func (z *inflater) inflate(dst, src []byte) (used int, ok bool) {
 				at, ok = block(dst, at, &r, z.lit, z.dist)
 			}
 		default:
-			return 0, false
+			return at, 0, false
 		}
 		if !ok || r.end() > len(src) {
-			return 0, false
+			return at, 0, false
 		}
 	}
-	return r.end(), at == len(dst)
+	return at, r.end(), true
 }
 
 // fixed makes the tables of blocks without codes of their own.

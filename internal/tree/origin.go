@@ -16,31 +16,22 @@ func (h *History) Origins(ctx context.Context, wanted map[string]bool) (map[stri
 	if len(wanted) == 0 {
 		return out, nil
 	}
-	if !h.staged {
-		if err := h.log(ctx, wanted, out); err != nil {
+	switch {
+	case h.store != nil:
+		if err := h.store.origins(wanted, out, func(id string) (Origin, error) { return h.author(ctx, id) }); err != nil {
 			return out, err
 		}
-		for _, end := range h.ends() {
-			tree, err := h.output(ctx, "ls-tree", "-r", "-z", "--full-tree", end)
-			if err != nil {
-				continue // no commit yet, or the end is none
-			}
-			for line := range strings.SplitSeq(string(tree), "\x00") {
-				if f := strings.Fields(line); len(f) >= 3 && has(wanted, f[2]) {
-					o := out[f[2]]
-					o.InHead = true
-					out[f[2]] = o
-				}
-			}
+	case !h.staged:
+		if err := h.traced(ctx, wanted, out); err != nil {
+			return out, err
 		}
 	}
-	if index, err := h.output(ctx, "ls-files", "-s", "-z"); err == nil {
-		for line := range strings.SplitSeq(string(index), "\x00") {
-			head, path, ok := strings.Cut(line, "\t")
-			if f := strings.Fields(head); ok && len(f) == 3 && has(wanted, f[1]) {
-				if o := out[f[1]]; o.Commit == "" {
+	if index, err := h.files(ctx); err == nil {
+		for id, path := range staged(index) {
+			if has(wanted, id) {
+				if o := out[id]; o.Commit == "" {
 					o.Path, o.Note = path, "staged, in no commit yet"
-					out[f[1]] = o
+					out[id] = o
 				}
 			}
 		}
@@ -55,6 +46,34 @@ func (h *History) Origins(ctx context.Context, wanted map[string]bool) (map[stri
 		}
 	}
 	return out, nil
+}
+
+// traced asks git where objects came from.
+func (h *History) traced(ctx context.Context, wanted map[string]bool, out map[string]Origin) error {
+	if err := h.log(ctx, wanted, out); err != nil {
+		return err
+	}
+	for _, end := range h.ends() {
+		tree, err := h.output(ctx, "ls-tree", "-r", "-z", "--full-tree", end)
+		if err != nil {
+			continue // no commit yet, or the end is none
+		}
+		for line := range strings.SplitSeq(string(tree), "\x00") {
+			if f := strings.Fields(line); len(f) >= 3 && has(wanted, f[2]) {
+				o := out[f[2]]
+				o.InHead = true
+				out[f[2]] = o
+			}
+		}
+	}
+	return nil
+}
+
+// author asks git who wrote a commit.
+func (h *History) author(ctx context.Context, id string) (Origin, error) {
+	out, err := h.output(ctx, "log", "-1", "--no-patch", "--format=format:%an <%ae>%x02%aI", id, "--")
+	who, date, _ := strings.Cut(string(out), markField)
+	return Origin{Author: who, Date: date}, err
 }
 
 // ends are the commits whose files are there now: HEAD, or what a push makes of its refs.

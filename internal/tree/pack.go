@@ -69,16 +69,21 @@ func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func
 		if info, err := os.Stat(name); err != nil || info.Size()/(idBytes+8) > int64(len(list))*sparse {
 			continue
 		}
-		p, err := openPack(name, func(id []byte) int32 {
+		idx, err := readIndex(name)
+		if err != nil {
+			continue // what does not fit the form is left
+		}
+		p, err := openPack(name, idx, func(id []byte) int32 {
 			if place, ok := places[[idBytes]byte(id)]; ok && !done[place] {
 				return place
 			}
 			return -1
 		})
 		if err != nil {
-			continue // what does not fit the form is left
+			continue
 		}
-		w.unfold(ctx, jobs, p, p.link())
+		p.link()
+		w.unfold(ctx, jobs, p, p.roots)
 		p.close()
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -111,29 +116,34 @@ type made struct {
 	base  *made  // what it was made from, which was made before in the same goroutine; nil: it is whole
 }
 
-// openPack opens the pack of an index. place tells where an object is wanted; -1: nowhere.
-func openPack(index string, place func(id []byte) int32) (*packFile, error) {
-	info, err := os.Stat(index)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxIndex {
+// openPack opens the pack of an index, which readIndex has read. place tells where an object is wanted; -1: nowhere.
+func openPack(index string, idx []byte, place func(id []byte) int32) (*packFile, error) {
+	name := strings.TrimSuffix(index, ".idx") + ".pack"
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return nil, errPack
 	}
-	p := &packFile{}
-	if p.idx, err = os.ReadFile(index); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(strings.TrimSuffix(index, ".idx") + ".pack")
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	p.r, p.close = f, func() { _ = f.Close() }
-	if err = p.open(f, place); err != nil {
+	p := &packFile{idx: idx, r: f, close: func() { _ = f.Close() }}
+	if err := p.open(f, place); err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// readIndex reads the index of a pack.
+func readIndex(name string) ([]byte, error) {
+	idx, err := readAtMost(name, maxIndex)
+	if err != nil {
+		return nil, err
+	}
+	if len(idx) < indexHead+2*packTail || !bytes.HasPrefix(idx, []byte("\xfftOc\x00\x00\x00\x02")) {
+		return nil, errPack
+	}
+	return idx, nil
 }
 
 // open reads what has to be known of a pack.
@@ -183,6 +193,7 @@ type packFile struct {
 	nodes []packNode // by offset
 	first []int32    // of the children of each node, in kids
 	kids  []int32    // nodes that are differences to a node and needed
+	roots []int32    // that are needed and whole
 }
 
 type packNode struct {
@@ -208,9 +219,6 @@ func (p *packFile) part(from, n int64, room *[]byte) ([]byte, bool) {
 // read takes the offsets from the index, and the heads of the objects from the pack.
 func (p *packFile) read(place func(id []byte) int32) error {
 	idx := p.idx
-	if len(idx) < indexHead+2*packTail || !bytes.HasPrefix(idx, []byte("\xfftOc\x00\x00\x00\x02")) {
-		return errPack
-	}
 	n := int(binary.BigEndian.Uint32(idx[indexHead-4:]))
 	small := indexHead + n*(idBytes+4)
 	large := small + 4*n
@@ -335,7 +343,7 @@ func baseOffset(b []byte) (back int64, n int) {
 }
 
 // link finds the objects that are needed for the wanted ones, and which of them are whole.
-func (p *packFile) link() (roots []int32) {
+func (p *packFile) link() {
 	p.first = make([]int32, len(p.nodes)+1)
 	for i := range p.nodes {
 		if p.nodes[i].place < 0 {
@@ -351,7 +359,7 @@ func (p *packFile) link() (roots []int32) {
 		case x.base >= 0:
 			p.first[x.base+1]++
 		case x.kind != kindRef:
-			roots = append(roots, int32(i))
+			p.roots = append(p.roots, int32(i))
 		}
 	}
 	for i := range p.nodes {
@@ -365,7 +373,6 @@ func (p *packFile) link() (roots []int32) {
 			next[x.base]++
 		}
 	}
-	return roots
 }
 
 // unfolder makes objects from their bases. It is for one goroutine.

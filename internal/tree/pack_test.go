@@ -176,7 +176,8 @@ func FuzzPack(f *testing.F) {
 		p := &packFile{r: bytes.NewReader(pack), size: int64(len(pack)), idx: append(head, idx...)}
 		if p.read(func([]byte) int32 { return 0 }) == nil {
 			u := &unfolder{p: p, w: w}
-			for _, root := range p.link() {
+			p.link()
+			for _, root := range p.roots {
 				u.unfold(root)
 			}
 		}
