@@ -168,8 +168,7 @@ func (p *pipelineBill) azure(key string, v plinth.Value) {
 	case "repositories":
 		for _, r := range v.List() {
 			if text(r, "type") == "github" {
-				ref := strings.TrimPrefix(strings.TrimPrefix(text(r, "ref"), "refs/heads/"), "refs/tags/")
-				c, ok := repository("https://github.com/"+text(r, "name"), ref)
+				c, ok := repository("https://github.com/"+text(r, "name"), text(r, "ref"))
 				p.put(r, c, ok)
 			}
 		}

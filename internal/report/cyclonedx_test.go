@@ -43,6 +43,7 @@ func TestPURL(t *testing.T) {
 		{"app.terraform.io/acme/vpc/aws", noVersion(module), "pkg:terraform/acme/vpc/aws?repository_url=app.terraform.io"},
 		{"git::https://github.com/Acme/Modules.git//net?ref=v2", noVersion(module), "pkg:github/acme/modules@v2"},
 		{"github.com/acme/modules//net?ref=v2", noVersion(module), "pkg:github/acme/modules@v2"},
+		{"git::https://github.com/acme/modules.git?ref=tags/0.1.0", noVersion(module), "pkg:github/acme/modules@0.1.0"},
 		{"git@github.com:acme/modules.git", noVersion(module), "pkg:github/acme/modules"},
 		{"git::ssh://git@git.example.org/infra/modules.git?depth=1&ref=v1", noVersion(module), "pkg:generic/modules@v1?vcs_url=git%2Bssh:%2F%2Fgit.example.org%2Finfra%2Fmodules%40v1"},
 		{"./modules/net", noVersion(module), ""},

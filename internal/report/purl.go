@@ -170,6 +170,9 @@ func repository(address, ref string) (cdxComponent, bool) {
 	if !strings.Contains(where, "/") || strings.ContainsAny(ref, "${}<>") {
 		return cdxComponent{}, false
 	}
+	for _, folder := range [...]string{"refs/", "tags/", "heads/"} { // of Git's names
+		ref = strings.TrimPrefix(ref, folder)
+	}
 	c := cdxComponent{Type: "library", Group: path.Dir(where), Name: path.Base(where), Version: Clean(ref), part: Clean(sub)}
 	p := purl{namespace: path.Dir(where), name: path.Base(where), version: Clean(ref)}
 	switch kind := map[string]string{"github.com": "github", "bitbucket.org": "bitbucket"}[host]; {
