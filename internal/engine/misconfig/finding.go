@@ -26,7 +26,7 @@ const (
 // found reports a finding about what the variables hold.
 func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 	f := plinth.Finding{
-		Rule: &r.Rule, Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
+		Rule: j.spoken(r), Resource: j.res, Decl: j.res.Decl, At: j.header(), Verdict: v, Because: because,
 		Path: j.once(j.path(r)), Message: j.once(j.message(r)),
 	}
 	decides, o := j.decides(r)
@@ -40,6 +40,24 @@ func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 		f.Evidence = append(f.Evidence, j.part(f.At)...)
 	}
 	j.report(f)
+}
+
+// spoken is the rule with its advice in the words of the resource's source.
+func (j *judge) spoken(r *rule.Rule) *plinth.Rule {
+	if j.res.Decl == nil {
+		return &r.Rule
+	}
+	key := advice{r.ID, j.res.Type, j.res.Decl.Type}
+	if have, ok := j.advised[key]; ok {
+		return have
+	}
+	out := &r.Rule
+	if words := form.Advice(j.res, r.Fix); words != r.Fix {
+		own := r.Rule
+		own.Fix, out = words, &own
+	}
+	j.advised[key] = out
+	return out
 }
 
 // part tells which part of the place of a finding is at fault, where that is an element of several.

@@ -22,10 +22,14 @@ type judge struct {
 	list    string         // path of the list whose elements are judged, "" for the resource itself
 	names   map[string]int // of the elements that findings of one rule were about
 	texts   map[string]string
+	advised map[advice]*plinth.Rule
 }
 
+// advice is what the words of a rule's advice hang on: the type, and the one that the source declares.
+type advice struct{ rule, typ, declared string }
+
 func newJudge(r *run) *judge {
-	j := &judge{run: r, names: map[string]int{}, texts: map[string]string{}}
+	j := &judge{run: r, names: map[string]int{}, texts: map[string]string{}, advised: map[advice]*plinth.Rule{}}
 	j.sc = policy.Scope{Vars: j.vars[:], World: j}
 	return j
 }
