@@ -24,6 +24,7 @@ func (b *bill) pipeline(res *plinth.Resource, v plinth.Value) {
 		"circleci/Pipeline": p.circle, "tekton/Object": p.tekton, "pre-commit/Configuration": p.hooks,
 	}[res.Type]
 	if visit == nil {
+		p.jenkins(v, "", 0)
 		return
 	}
 	if res.Type == "azure/Pipeline" {
@@ -234,5 +235,32 @@ func (p *pipelineBill) hooks(key string, v plinth.Value) {
 		at, _ := r.Get("repo")
 		c, ok := repository(text(at), text(r, "rev"))
 		p.put(at, c, ok)
+	}
+}
+
+// jenkins adds the images of the calls in a value that stands in the body of another call:
+// https://www.jenkins.io/doc/book/pipeline/docker/, https://plugins.jenkins.io/kubernetes/.
+func (p *pipelineBill) jenkins(v plinth.Value, around string, depth int) {
+	if depth > maxWritten {
+		return
+	}
+	for _, e := range v.List() {
+		p.jenkins(e, around, depth+1)
+	}
+	call := text(v, "call")
+	switch {
+	case call == "docker", call == "docker.image", call == "image" && around == "docker":
+		if args, _ := v.Get("args"); args.Len() > 0 {
+			p.picture(args.List()[0])
+		}
+	case call == "containerTemplate":
+		if image, ok := v.At("named", "image"); ok {
+			p.picture(image)
+		}
+	}
+	for _, f := range v.Fields() {
+		if f.Value.Kind() == plinth.List {
+			p.jenkins(f.Value, call, depth+1)
+		}
 	}
 }
