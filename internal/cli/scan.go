@@ -121,6 +121,8 @@ func outputs(specs []string) ([]output, error) {
 		}
 		if file == "" {
 			stdout++
+		} else if dir, err := os.Stat(filepath.Dir(file)); err != nil || !dir.IsDir() {
+			return nil, faultf("%s=%s: there is no folder %s", name, file, filepath.Dir(file))
 		}
 	}
 	if stdout > 1 {

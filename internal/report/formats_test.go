@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plinthsec/plinth"
 )
@@ -118,5 +119,36 @@ func TestHTML(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the page", want)
 		}
+	}
+}
+
+// TestHTMLOverview reads what the page says before the findings, and where it folds problems away.
+func TestHTMLOverview(t *testing.T) {
+	r := sample()
+	other := *r.Findings[0].Finding
+	other.Key, other.At = "k7", plinth.Location{Path: "c/d/e/f.tf", Line: 1}
+	advice := other
+	advice.Key, advice.Rule = "k8", &plinth.Rule{ID: "advice", Title: "Advice"}
+	r.Findings = append(r.Findings, Finding{".", &other}, Finding{".", &advice})
+	r.Targets[0].Title = "shop"
+	r.Problems = append(r.Problems, Problem{".", plinth.Problem{Kind: plinth.NotDownloaded, At: plinth.Location{Path: "m.tf"}, Text: "a module is missing"}})
+	text := write(t, func(b *bytes.Buffer) error { return writeHTML(b, r, Options{}) })
+	for _, want := range []string{
+		"<title>Plinth · shop</title>", "<b>1 place could not be looked at</b>", `data-folder="c/d"`, `data-folder="a b"`,
+		`<details class="fold" open><summary>Could not be looked at <span class="bad">broken 1</span>`, `<details class="fold"><summary>Not looked at <span class="soft">not-downloaded 1</span>`,
+		"<code>m.tf</code>", `data-severity="info" aria-pressed="false"`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+	if strings.Contains(text, time.Now().UTC().Format(time.DateOnly)) {
+		t.Error("the page changes from day to day")
+	}
+	junit := func(o Options) string {
+		return write(t, func(b *bytes.Buffer) error { return writeJUnit(b, r, o) })
+	}
+	if strings.Contains(junit(Options{}), "advice") || !strings.Contains(junit(Options{Wide: true}), "advice") {
+		t.Error("advice is a failed test only where everything is asked for")
 	}
 }
