@@ -2,8 +2,8 @@ package tree
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,8 +18,12 @@ const (
 	maxRefHops = 5       // symbolic refs that lead to each other, as in Git
 )
 
-// errUnusual tells that a repository has a form that is left to git.
-var errUnusual = errors.New("git has to read the repository")
+var (
+	// errUnusual tells that a repository has a form that is left to git.
+	errUnusual = errors.New("git has to read the repository")
+	// errDamaged tells that a byte of it is not what git wrote. Git is asked then, and does not always notice.
+	errDamaged = fmt.Errorf("%w: it is damaged", errUnusual)
+)
 
 // gitFolder is where a repository keeps its objects, and its refs.
 type gitFolder struct {
@@ -166,8 +170,8 @@ func (r *gitFolder) loose(name string, symbolic map[string]string) error {
 }
 
 func (r *gitFolder) ref(name string, id []byte) error {
-	var b [idBytes]byte
-	if n, err := hex.Decode(b[:], id); err != nil || n != idBytes || len(id) != 2*idBytes || name != "HEAD" && !refName(name) {
+	b, ok := unhex(id)
+	if !ok || name != "HEAD" && !refName(name) {
 		return errUnusual
 	}
 	r.ids[name] = b

@@ -177,6 +177,9 @@ func (h *History) Each(ctx context.Context, jobs int, problem func(plinth.Proble
 			}
 			return objects, ctx.Err()
 		}
+		if errors.Is(err, errDamaged) {
+			lost(plinth.Unreadable, "the repository is damaged, as git fsck tells, and not all of it was looked at")
+		}
 	}
 	list, err := h.list(ctx, lost)
 	if err != nil {
@@ -238,7 +241,7 @@ func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string
 		return nil, err
 	}
 	if h.rng != "" {
-		return h.described(ctx, ids(paths), func(id string) string { return paths[id] })
+		return h.described(ctx, ids(paths), func(id string) string { return paths[id] }, lost)
 	}
 	if out, err := h.output(ctx, "rev-parse", "--is-bare-repository"); err != nil {
 		return nil, err
@@ -253,7 +256,7 @@ func (h *History) list(ctx context.Context, lost func(plinth.ProblemKind, string
 			}
 		}
 	}
-	return h.described(ctx, nil, func(id string) string { return paths[id] })
+	return h.described(ctx, nil, func(id string) string { return paths[id] }, lost)
 }
 
 // staged are the blobs of the index, with one path of each.
@@ -268,8 +271,9 @@ func staged(index []string) iter.Seq2[string, string] {
 	}
 }
 
-// described lists objects, all for nil, as git describes them, without trees.
-func (h *History) described(ctx context.Context, wanted []string, path func(id string) string) ([]entry, error) {
+// described lists objects, all for nil, as git describes them, without trees. It tells of those that git cannot read, and, but for a range, of trees
+// where none are wanted.
+func (h *History) described(ctx context.Context, wanted []string, path func(id string) string, lost func(plinth.ProblemKind, string, ...any)) ([]entry, error) {
 	args := []string{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", "--buffer"}
 	var in io.Reader
 	if wanted == nil {
@@ -278,10 +282,17 @@ func (h *History) described(ctx context.Context, wanted []string, path func(id s
 		in = strings.NewReader(strings.Join(wanted, "\n") + "\n")
 	}
 	var list []entry
+	damaged := 0
 	err := h.lines(ctx, in, func(line []byte) {
 		id, rest, _ := bytes.Cut(line, []byte(" "))
 		kind, size, ok := bytes.Cut(rest, []byte(" "))
-		if !ok || string(kind) == "tree" {
+		switch {
+		case !ok || wanted != nil && h.rng == "" && string(kind) == "tree": // git cannot read it, or takes it for what it is not
+			if damaged++; damaged <= maxTold {
+				lost(plinth.Unreadable, "object %s is damaged and was not looked at", id)
+			}
+			return
+		case string(kind) == "tree":
 			return
 		}
 		n, err := strconv.ParseInt(string(size), 10, 64)
@@ -290,6 +301,9 @@ func (h *History) described(ctx context.Context, wanted []string, path func(id s
 		}
 		list = append(list, entry{id: string(id), path: path(string(id)), kind: kind[0], size: n})
 	}, args...)
+	if damaged > maxTold {
+		lost(plinth.Unreadable, "%d more objects are damaged", damaged-maxTold)
+	}
 	return list, err
 }
 
@@ -465,7 +479,7 @@ func (h *History) left(ctx context.Context, jobs int, s *store, done []bool, los
 	if len(rest) == 0 || ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	list, err := h.described(ctx, rest, func(id string) string { return s.path[s.named([]byte(id))] })
+	list, err := h.described(ctx, rest, func(id string) string { return s.path[s.named([]byte(id))] }, lost)
 	if err != nil {
 		return 0, err
 	}

@@ -79,7 +79,8 @@ type treeEntry struct {
 }
 
 type treeName struct {
-	mode, name string
+	mode uint32
+	name string
 }
 
 // sorted are ids in order.
@@ -137,11 +138,20 @@ func (s *store) describe(n int32, size int64) entry {
 
 // named finds an object by the digits of its id.
 func (s *sorted) named(digits []byte) int32 {
-	var id [idBytes]byte
-	if n, err := hex.Decode(id[:], digits); err != nil || n != idBytes {
+	id, ok := unhex(digits)
+	if !ok {
 		return noObject
 	}
 	return s.number(id[:])
+}
+
+// unhex is the id that digits write.
+func unhex(digits []byte) (id [idBytes]byte, ok bool) {
+	if len(digits) != 2*idBytes {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], digits)
+	return id, err == nil
 }
 
 // openStore lists the objects of a repository. What git has to read is errUnusual.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -54,8 +53,7 @@ func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func
 	}
 	done, places := make([]bool, len(list)), make(map[[idBytes]byte]int32, len(list))
 	for i := range list {
-		var id [idBytes]byte
-		if n, err := hex.Decode(id[:], []byte(list[i].id)); err == nil && n == idBytes {
+		if id, ok := unhex([]byte(list[i].id)); ok {
 			places[id] = int32(i)
 		}
 	}

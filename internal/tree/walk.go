@@ -155,17 +155,42 @@ func (s *store) entry(name, id []byte) (treeEntry, bool) {
 			return treeEntry{}, false
 		}
 		k = int32(len(s.names))
-		s.names = append(s.names, treeName{mode, rest})
+		s.names = append(s.names, treeName{canonical(mode), rest})
 		s.known[string(name)] = k
 	}
 	child := s.number(id)
-	switch mode := s.names[k].mode; {
-	case mode == "160000":
-		child = submodule
-	case child >= 0 && (mode == "40000") != (s.kind[child] == kindTree), child >= 0 && mode != "40000" && s.kind[child] != kindBlob:
-		return treeEntry{}, false
+	kind := uint8(kindBlob)
+	switch s.names[k].mode {
+	case modeSubmodule:
+		return treeEntry{submodule, k}, true
+	case modeFolder:
+		kind = kindTree
 	}
-	return treeEntry{child, k}, true
+	return treeEntry{child, k}, child < 0 || s.kind[child] == kind
+}
+
+// Modes of entries, as Git makes them of all that are written: https://git-scm.com/docs/gitdatamodel.
+const (
+	modeFile       = 0o100644
+	modeExecutable = 0o100755
+	modeLink       = 0o120000
+	modeFolder     = 0o040000
+	modeSubmodule  = 0o160000
+)
+
+func canonical(mode string) uint32 {
+	n, err := strconv.ParseUint(mode, 8, 32)
+	switch m := uint32(n); {
+	case err != nil:
+		return modeSubmodule
+	case m&modeSubmodule == modeLink, m&modeSubmodule == modeFolder:
+		return m & modeSubmodule
+	case m&modeSubmodule != modeFile&modeSubmodule:
+		return modeSubmodule
+	case m&0o100 != 0:
+		return modeExecutable
+	}
+	return modeFile
 }
 
 // reach walks from the refs, as git rev-list --objects --all does: commits by date, then the trees of the newest first. It notes a path for
@@ -226,8 +251,11 @@ func (s *store) reach() error {
 func (s *store) descend(tree int32, path string, depth int) error {
 	s.met[tree] = true
 	f := &s.trees[s.slot[tree]]
-	if !f.whole || depth > maxFolders {
+	switch {
+	case depth > maxFolders:
 		return errUnusual
+	case !f.whole:
+		return fmt.Errorf("%w: tree %s is no list of what is there", errDamaged, s.id(tree))
 	}
 	for _, e := range s.entries[f.from:f.to] {
 		switch {
@@ -365,7 +393,7 @@ func (t *tracing) compare(before, tree int32, path string) {
 			continue
 		}
 		var was treeEntry
-		if was, at = t.entryOf(old, e.name, at); was == e {
+		if was, at = t.entryOf(old, e.name, at); was.child == e.child && (was.name == e.name || t.names[was.name].mode == t.names[e.name].mode) {
 			continue
 		}
 		name := path + t.names[e.name].name
@@ -389,7 +417,7 @@ func (t *tracing) entryOf(list []treeEntry, name int32, at int) (treeEntry, int)
 			return e, k + 1
 		}
 	}
-	return treeEntry{noObject, -1}, at
+	return treeEntry{noObject, name}, at
 }
 
 // within calls found for the wanted objects in a tree.
