@@ -345,7 +345,7 @@ func add(rep *report.Report, engines map[string]report.Engine, res *scan.Result,
 	t := res.Tree
 	rep.Targets = append(rep.Targets, report.Target{
 		Name: t.Name, Kind: t.Kind, Prefix: fromRepository(t.Dir()), Seen: res.Files.Seen, Read: res.Files.Read, Skipped: res.Files.Skipped, ByReader: res.Files.ByReader,
-		Title: folderName(t.Dir()), Resources: res.Resources,
+		Title: titleOf(t), Resources: res.Resources, Only: t.Only,
 	})
 	rep.Findings = slices.Grow(rep.Findings, len(res.Findings))
 	for i := range res.Findings {
@@ -500,10 +500,13 @@ func width(s Streams) int {
 	return narrow
 }
 
-// folderName is the last part of a folder's path, "" where there is no folder.
-func folderName(dir string) string {
-	whole, err := filepath.Abs(dir)
-	if dir == "" || err != nil {
+// titleOf is the name of a target's file or folder, "" where there is none.
+func titleOf(t *tree.Tree) string {
+	if t.Kind == "file" {
+		return filepath.Base(t.Name)
+	}
+	whole, err := filepath.Abs(t.Dir())
+	if t.Dir() == "" || err != nil {
 		return ""
 	}
 	return filepath.Base(whole)

@@ -15,6 +15,7 @@ const maxWritten = 300 // levels of a value that are looked at; parsers stop ear
 type bill struct {
 	of     *Report
 	target string
+	only   func(path string) bool // nil: all files
 	byRef  map[string]*cdxComponent
 	own    map[string]bool   // images that the target builds itself
 	shown  map[string]bool   // providers of root modules that stand at a resource
@@ -25,6 +26,7 @@ type bill struct {
 func billOf(r *Report) *bill {
 	b := &bill{of: r, byRef: map[string]*cdxComponent{}}
 	for _, t := range r.Targets {
+		b.only = t.Only
 		b.target, b.own, b.shown, b.repos = t.Name, map[string]bool{}, map[string]bool{}, map[string]string{}
 		for _, res := range t.Resources {
 			b.declared(res)
@@ -86,7 +88,7 @@ func (b *bill) occurrence(target string, at plinth.Location) cdxOccurrence {
 }
 
 func (b *bill) add(at plinth.Location, c cdxComponent, ok bool) {
-	if !ok {
+	if !ok || b.only != nil && at.Path != "" && !b.only(at.Path) {
 		return
 	}
 	if c.Ref == "" {

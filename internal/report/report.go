@@ -39,8 +39,9 @@ type Target struct {
 	Prefix              string // its path from the root of the repository that it lies in, "" when it is the root or there is none
 	Seen, Read, Skipped int
 	ByReader            map[string]int
-	Title               string             // the name of its folder, "" where there is none
-	Resources           []*plinth.Resource // those of the target, with their values only where a format wants them
+	Title               string                 // the name of its file or folder, "" where there is none
+	Resources           []*plinth.Resource     // those of the target, with their values only where a format wants them
+	Only                func(path string) bool // which files were asked for; nil: all
 }
 
 // prefix is the path of a target from its repository's root.
