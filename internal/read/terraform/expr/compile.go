@@ -121,7 +121,7 @@ func (c *Compiler) Compile(e hclsyntax.Expression, path string) Node {
 	case *hclsyntax.ConditionalExpr:
 		return c.conditional(e, path)
 	case *hclsyntax.BinaryOpExpr:
-		return fold(&binary{op: opOf(e.Op), left: c.Compile(e.LHS, ""), right: c.Compile(e.RHS, "")})
+		return fold(&binary{op: opOf(e.Op), left: c.asked(e.LHS, "", e.RHS), right: c.asked(e.RHS, "", e.LHS)})
 	case *hclsyntax.UnaryOpExpr:
 		return fold(&unary{not: e.Op == hclsyntax.OpLogicalNot, of: c.Compile(e.Val, "")})
 	case *hclsyntax.TupleConsExpr:
@@ -334,6 +334,10 @@ func (c *Compiler) call(e *hclsyntax.FunctionCallExpr, path string) Node {
 	name := strings.TrimPrefix(e.Name, "core::")
 	args := make([]Node, len(e.Args))
 	for i, a := range e.Args {
+		if name == "contains" {
+			args[i] = c.asked(a, path, e.Args...)
+			continue
+		}
 		args[i] = c.Compile(a, path)
 	}
 	at := c.src.Location(hcl.RangeBetween(e.NameRange, e.CloseParenRange))
