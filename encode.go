@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 )
 
 // Encoder writes resources and problems as bytes that a Decoder of the same build reads again. What one of them shares (declarations,
@@ -25,6 +26,9 @@ const (
 
 // Bytes are what was written.
 func (e *Encoder) Bytes() []byte { return e.out }
+
+// Grow makes room for further bytes.
+func (e *Encoder) Grow(n int) { e.out = slices.Grow(e.out, n) }
 
 // Uint writes a number.
 func (e *Encoder) Uint(n uint64) { e.out = binary.AppendUvarint(e.out, n) }
@@ -58,7 +62,7 @@ func (e *Encoder) Raw(s string) {
 }
 
 // Fixed writes bytes of which everybody knows how many there are.
-func (e *Encoder) Fixed(b []byte) { e.out = append(e.out, b...) }
+func (e *Encoder) Fixed(s string) { e.out = append(e.out, s...) }
 
 // Words writes a list of texts.
 func (e *Encoder) Words(list []string) {
@@ -271,6 +275,9 @@ type Decoder struct {
 
 // NewDecoder returns a decoder of what an Encoder wrote.
 func NewDecoder(in string) *Decoder { return &Decoder{in: in} }
+
+// At tells how many bytes were read.
+func (d *Decoder) At() int { return d.at }
 
 // Err tells whether the bytes are not what an Encoder wrote.
 func (d *Decoder) Err() error {

@@ -7,7 +7,6 @@
 package cache
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -15,12 +14,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -96,6 +93,8 @@ const (
 type Unit struct {
 	Inputs []Input
 	Body   string
+
+	written string // as it stands in the store that it was read from
 }
 
 type unitName struct{ kind, name string }
@@ -108,6 +107,7 @@ type Store struct {
 
 	oldFiles map[string]File
 	oldUnits map[unitName]Unit
+	size     int // bytes of what was read
 
 	mu      sync.Mutex
 	files   map[string]File
@@ -140,7 +140,8 @@ func (s *Store) load(data []byte) {
 	if n < len(head) || string(data[:len(head)]) != head || crc32.Checksum(data[:n], table) != binary.LittleEndian.Uint32(data[n:]) {
 		return
 	}
-	d := plinth.NewDecoder(string(data[len(head):n]))
+	text := string(data[len(head):n])
+	d := plinth.NewDecoder(text)
 	count := d.Count()
 	files := make(map[string]File, count)
 	for range count {
@@ -150,16 +151,18 @@ func (s *Store) load(data []byte) {
 	count = d.Count()
 	units := make(map[unitName]Unit, count)
 	for range count {
-		name := unitName{d.String(), d.String()}
+		start := d.At()
+		name := unitName{d.Raw(), d.Raw()}
 		u := Unit{Inputs: make([]Input, d.Count())}
 		for i := range u.Inputs {
-			u.Inputs[i] = Input{Kind: Kind(d.Uint()), Name: d.String(), Sum: readSum(d)}
+			u.Inputs[i] = Input{Kind: Kind(d.Uint()), Name: d.Raw(), Sum: readSum(d)}
 		}
 		u.Body = d.Raw()
+		u.written = text[start:d.At()]
 		units[name] = u
 	}
 	if d.Err() == nil {
-		s.oldFiles, s.oldUnits = files, units
+		s.oldFiles, s.oldUnits, s.size = files, units, len(data)
 	}
 }
 
@@ -243,36 +246,36 @@ func (s *Store) carry() {
 
 func (s *Store) bytes() []byte {
 	var e plinth.Encoder
+	e.Grow(s.size + s.size/8)
+	e.Fixed(magic)
+	e.Fixed(string(s.key[:]))
 	e.Uint(uint64(len(s.files)))
-	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		f := s.files[name]
+	for name, f := range s.files {
 		e.Raw(name)
 		for _, n := range [...]int64{f.Stat.Size, f.Stat.Modified, f.Stat.Changed} {
 			e.Uint(uint64(n))
 		}
 		e.Uint(f.Stat.Inode)
-		e.Fixed(f.Sum[:])
+		e.Fixed(string(f.Sum[:]))
 		e.Uint(f.Marks)
 	}
 	e.Uint(uint64(len(s.units)))
-	for _, name := range slices.SortedFunc(maps.Keys(s.units), func(a, b unitName) int {
-		return cmp.Or(strings.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
-	}) {
-		u := s.units[name]
-		e.String(name.kind)
-		e.String(name.name)
+	for name, u := range s.units {
+		if u.written != "" {
+			e.Fixed(u.written)
+			continue
+		}
+		e.Raw(name.kind)
+		e.Raw(name.name)
 		e.Uint(uint64(len(u.Inputs)))
 		for _, in := range u.Inputs {
 			e.Uint(uint64(in.Kind))
-			e.String(in.Name)
-			e.Fixed(in.Sum[:])
+			e.Raw(in.Name)
+			e.Fixed(string(in.Sum[:]))
 		}
 		e.Raw(u.Body)
 	}
-	body := e.Bytes()
-	out := make([]byte, 0, len(magic)+len(s.key)+len(body)+crc32.Size)
-	out = append(append(append(out, magic...), s.key[:]...), body...)
-	return binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, table))
+	return binary.LittleEndian.AppendUint32(e.Bytes(), crc32.Checksum(e.Bytes(), table))
 }
 
 // prune removes the stores that were not used for longest, and what an interrupted run left of one.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
@@ -274,7 +275,7 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 				return nil, err
 			}
 		}
-		kept.save()
+		kept.wait()
 		res.Problems = append(res.Problems, problems...)
 		peers, more := ignoreFiles(t, c)
 		res.Problems = append(res.Problems, more...)
@@ -398,12 +399,18 @@ func loadRules(c *plinth.Config, others ...string) (*rule.Set, *secret.Set, []*p
 		secrets, err := all.Secrets(nil)
 		return rule.Nothing(), secrets, asked, err
 	}
-	set, err := all.Rules(c.RuleDirs)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	secrets, err := all.Secrets(c.RuleDirs)
-	if err != nil {
+	var set *rule.Set
+	var secrets *secret.Set
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		set, err = all.Rules(c.RuleDirs)
+		return err
+	})
+	both.Go(func() (err error) {
+		secrets, err = all.Secrets(c.RuleDirs)
+		return err
+	})
+	if err := both.Wait(); err != nil {
 		return nil, nil, nil, err
 	}
 	foreign := append(all.EngineNames(), others...)

@@ -5,9 +5,12 @@ package form
 
 import (
 	"fmt"
+	"runtime"
 	"sort"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/value"
@@ -22,6 +25,7 @@ func Complete(resources []*plinth.Resource, problem func(plinth.Problem)) []*pli
 		return resources
 	}
 	c := &completion{tables: t, problem: problem, byAddress: map[place][]*item{}, byName: map[name][]*item{}, externals: map[string]*item{}, faulty: map[string]bool{}, inside: modulesInside(resources)}
+	c.prepare(resources)
 	for _, r := range resources {
 		c.begin(r)
 	}
@@ -29,6 +33,49 @@ func Complete(resources []*plinth.Resource, problem func(plinth.Problem)) []*pli
 		c.join(r)
 	}
 	return c.finish()
+}
+
+// prepare reads the entries that will be needed, side by side.
+func (c *completion) prepare(resources []*plinth.Resource) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, tf := range Declared(resources) {
+		g.Go(func() error {
+			c.tables.prepare(tf)
+			return nil
+		})
+	}
+	_ = g.Wait()
+}
+
+// Declared are the types of those resources that tables are asked for, as users write them.
+func Declared(resources []*plinth.Resource) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, r := range resources {
+		if tf := r.Decl.Type; !r.Data && !seen[tf] {
+			seen[tf] = true
+			out = append(out, tf)
+		}
+	}
+	return out
+}
+
+// Prepare reads the tables for some types, as users write them, so that Complete has them.
+func Prepare(types []string) {
+	t, err := embedded()
+	if err != nil {
+		return // Complete tells it
+	}
+	for _, tf := range types {
+		t.prepare(tf)
+	}
+}
+
+// prepare reads an entry. What is wrong with it is told to whoever asks for it.
+func (t *Tables) prepare(tf string) {
+	defer func() { _ = recover() }()
+	_, _ = t.entry(tf)
 }
 
 // embedded are the tables of this binary: constants, split once.

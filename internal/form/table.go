@@ -56,13 +56,13 @@ type defaultValue struct {
 
 // Tables gives access to the embedded tables. Entries are parsed when they are first asked for; it is safe for concurrent use.
 type Tables struct {
-	text map[string]source // by Terraform type
-
-	mu     sync.Mutex
-	parsed map[string]*entry
+	text   map[string]source   // by Terraform type
+	parsed sync.Map            // what came of those that were asked for, a func() (*entry, error) by Terraform type
 	partOf map[string][]string // part type → types whose entry lists it
 
-	service       map[string]source // provider-form types in lower case
+	mu            sync.Mutex
+	into          map[string][]*entry // by provider-form type, of those that were asked for
+	service       map[string]source   // provider-form types in lower case
 	parsedService map[string][]serviceDefault
 }
 
@@ -75,7 +75,7 @@ type source struct {
 
 // Load splits the embedded tables into entries.
 func Load() (*Tables, error) {
-	t := &Tables{text: map[string]source{}, parsed: map[string]*entry{}, partOf: map[string][]string{}}
+	t := &Tables{text: map[string]source{}, partOf: map[string][]string{}}
 	files, err := fs.Glob(tableFiles, "tables/*.yaml")
 	if err != nil {
 		return nil, err
@@ -176,19 +176,18 @@ func (t *Tables) Types() []string {
 	return out
 }
 
-// Entry returns the entry of a type, nil where there is none. A faulty entry is an error that names file and line.
+// entry returns the entry of a type, nil where there is none. A faulty entry is an error that names file and line.
 func (t *Tables) entry(tf string) (*entry, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.parse(tf, 0)
+	if f, ok := t.parsed.Load(tf); ok {
+		return f.(func() (*entry, error))()
+	}
+	f, _ := t.parsed.LoadOrStore(tf, sync.OnceValues(func() (*entry, error) { return t.parse(tf, 0) }))
+	return f.(func() (*entry, error))()
 }
 
 const likeDepth = 3 // how far one entry may point at another
 
 func (t *Tables) parse(tf string, depth int) (*entry, error) {
-	if e, ok := t.parsed[tf]; ok {
-		return e, nil
-	}
 	src, ok := t.text[tf]
 	if !ok {
 		return nil, nil
@@ -214,7 +213,6 @@ func (t *Tables) parse(tf string, depth int) (*entry, error) {
 		}
 		e = e.over(base)
 	}
-	t.parsed[tf] = e
 	return e, nil
 }
 

@@ -1,16 +1,20 @@
 package rule
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/value"
@@ -89,7 +93,7 @@ func Load(fsys fs.FS, dirs ...string) (*Set, error) {
 
 // scan finds the rule files of a folder and reads their headings.
 func scan(fsys fs.FS, prefix string, envs *environments) ([]*entry, error) {
-	var out []*entry
+	var names []string
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -97,26 +101,42 @@ func scan(fsys fs.FS, prefix string, envs *environments) ([]*entry, error) {
 		if ext := path.Ext(p); d.IsDir() || ext != ".yaml" && ext != ".yml" {
 			return nil
 		}
-		if len(out) == maxFiles {
+		if len(names) == maxFiles {
 			return fmt.Errorf("more than %d rule files", maxFiles)
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		if info.Size() > maxFile {
-			return fmt.Errorf("%s is larger than %d bytes", path.Join(prefix, p), maxFile)
-		}
-		data, err := fs.ReadFile(fsys, p)
-		if err != nil {
-			return err
-		}
-		if text := string(data); !strings.Contains(text, "\nfind:") { // a rule for secrets
-			out = append(out, newEntry(path.Join(prefix, p), text, envs))
-		}
+		names = append(names, p)
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*entry, len(names))
+	workers := runtime.GOMAXPROCS(0)
+	var g errgroup.Group
+	for w := range workers {
+		g.Go(func() (err error) {
+			for i := w; i < len(names) && err == nil; i += workers {
+				out[i], err = open(fsys, prefix, names[i], envs)
+			}
+			return err
+		})
+	}
+	err = g.Wait()
+	return slices.DeleteFunc(out, func(e *entry) bool { return e == nil }), err
+}
+
+// open reads the heading of a rule file; nil for a rule for secrets.
+func open(fsys fs.FS, prefix, name string, envs *environments) (*entry, error) {
+	data, err := fs.ReadFile(fsys, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxFile:
+		return nil, fmt.Errorf("%s is larger than %d bytes", path.Join(prefix, name), maxFile)
+	case bytes.Contains(data, []byte("\nfind:")):
+		return nil, nil
+	}
+	return newEntry(path.Join(prefix, name), string(data), envs), nil
 }
 
 func newEntry(file, data string, envs *environments) *entry {
@@ -177,6 +197,20 @@ func (s *Set) ByType(typ string, problem func(plinth.Problem)) []*Rule {
 		list = slices.CompactFunc(list, func(a, b *entry) bool { return a == b })
 	}
 	return loaded(list, problem)
+}
+
+// Prepare reads the rules for resources of some types, side by side, so that ByType has them.
+func (s *Set) Prepare(types []string, jobs int) {
+	var g errgroup.Group
+	g.SetLimit(max(1, jobs))
+	for _, typ := range types {
+		g.Go(func() error {
+			defer func() { _ = recover() }() // whoever asks next meets it again
+			s.ByType(typ, func(plinth.Problem) {})
+			return nil
+		})
+	}
+	_ = g.Wait()
 }
 
 // All returns all rules, sorted by id. A rule that cannot be used is a problem and is left out.

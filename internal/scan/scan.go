@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/form"
@@ -74,8 +76,9 @@ type Run struct {
 	// Lean lets go of the resources' values once the engines are done: nobody will ask for them.
 	Lean bool
 	// Cache is what earlier runs found out about the target's files; nil: nothing. It must have been opened for these readers, engines
-	// and settings.
-	Cache *cache.Store
+	// and settings. Learned is called when all is in it that this run has found out; nil: nobody waits for that.
+	Cache   *cache.Store
+	Learned func()
 }
 
 // Result is what one target gave.
@@ -99,6 +102,7 @@ type Files struct {
 // Scan runs over one target. Whatever cannot be looked at is a problem of the result; the error is that of ctx.
 func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	c := &collector{}
+	ready := r.prepare()
 	res := &Result{Tree: t, Engines: map[string]plinth.Coverage{}, Files: Files{ByReader: map[string]int{}}}
 	list, err := r.list(t, c)
 	if err != nil {
@@ -132,10 +136,15 @@ func (r *Run) Scan(ctx context.Context, t *tree.Tree) (*Result, error) {
 	}
 	sortResources(c.resources)
 	c.resources = join(c.resources)
+	declared := form.Declared(c.resources)
 	r.guard(c, plinth.Location{}, "mapping", func() { c.resources = form.Complete(c.resources, c.Problem) })
 	sortResources(c.resources)
 	res.Resources = c.resources
 	res.Graph = graph.New(c.resources)
+	ready(declared, res.Graph.Types())
+	if r.Learned != nil {
+		r.Learned()
+	}
 	for _, e := range r.Engines {
 		if x, ok := e.(interface {
 			Reads(func(string) ([]byte, error))
@@ -234,17 +243,23 @@ func (r *Run) projectOf(p string) string {
 	return best
 }
 
+// check lets the engines look at the graph, side by side.
 func (r *Run) check(ctx context.Context, res *Result, c *collector) error {
-	for _, e := range r.Engines {
-		var err error
-		r.guard(c, plinth.Location{}, e.Name(), func() {
-			res.Engines[e.Name()], err = e.Check(ctx, res.Graph, max(1, r.Config.Jobs), c.Finding, c.Problem)
-		})
-		if err != nil {
+	covers := make([]plinth.Coverage, len(r.Engines))
+	jobs := max(1, r.Config.Jobs)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(jobs)
+	for i, e := range r.Engines {
+		g.Go(func() (err error) {
+			r.guard(c, plinth.Location{}, e.Name(), func() { covers[i], err = e.Check(ctx, res.Graph, jobs, c.Finding, c.Problem) })
 			return err
-		}
+		})
 	}
-	return nil
+	err := g.Wait()
+	for i, e := range r.Engines {
+		res.Engines[e.Name()] = covers[i]
+	}
+	return err
 }
 
 // draw draws the security graph.

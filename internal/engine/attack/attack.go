@@ -5,6 +5,9 @@ package attack
 import (
 	"context"
 	"fmt"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/engine/attack/aws"
@@ -32,26 +35,63 @@ func Draw(ctx context.Context, s *graph.Scene, problem func(plinth.Problem)) (*g
 		return nil, fmt.Errorf("read the facts about AWS: %w", err)
 	}
 	accounts := newApart(to, estate, s.Resources())
-	if err := aws.Relate(ctx, s, estate, accounts); err != nil {
+	var fromAWS, fromKube, fromBind, fromAzure, fromGoogle notes
+	if err := relate(ctx,
+		func(ctx context.Context) error { return aws.Relate(ctx, s, estate, &fromAWS) },
+		func(ctx context.Context) error { return kube.Relate(ctx, s, &fromKube) },
+		func(ctx context.Context) error { return azure.Relate(ctx, s, &fromAzure) },
+		func(ctx context.Context) error { return google.Relate(ctx, s, &fromGoogle) },
+	); err != nil {
 		return nil, err
 	}
+	if err := bind.Relate(ctx, s, estate, &fromBind); err != nil { // asks the estates of all clouds, which answer one at a time
+		return nil, err
+	}
+	fromAWS.tell(accounts)
 	accounts.flush()
-	if err := kube.Relate(ctx, s, to); err != nil {
-		return nil, err
-	}
-	if err := bind.Relate(ctx, s, estate, to); err != nil {
-		return nil, err
-	}
-	if err := azure.Relate(ctx, s, to); err != nil {
-		return nil, err
-	}
-	if err := google.Relate(ctx, s, to); err != nil {
-		return nil, err
+	for _, n := range []notes{fromKube, fromBind, fromAzure, fromGoogle} {
+		n.tell(to)
 	}
 	for _, p := range estate.Problems() {
 		problem(p)
 	}
 	return to.Build(), nil
+}
+
+// relate asks parts of the engine side by side.
+func relate(ctx context.Context, parts ...func(context.Context) error) error {
+	broken := make([]any, len(parts))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range parts {
+		g.Go(func() error {
+			defer func() { broken[i] = recover() }()
+			return parts[i](ctx)
+		})
+	}
+	err := g.Wait()
+	for _, p := range broken {
+		if p != nil {
+			panic(p) // for whoever asked for the graph
+		}
+	}
+	return err
+}
+
+// notes are what a part told, in order.
+type notes []func(graph.Sink)
+
+var _ graph.Sink = (*notes)(nil)
+
+func (n *notes) Node(x plinth.Node)         { *n = append(*n, func(to graph.Sink) { to.Node(x) }) }
+func (n *notes) Relation(x plinth.Relation) { *n = append(*n, func(to graph.Sink) { to.Relation(x) }) }
+func (n *notes) Problem(x plinth.Problem)   { *n = append(*n, func(to graph.Sink) { to.Problem(x) }) }
+
+// tell tells them again.
+func (n notes) tell(to graph.Sink) {
+	for _, again := range n {
+		again(to)
+	}
 }
 
 // starts are the types of nodes that somebody may hold: the principals of clouds and clusters.

@@ -59,6 +59,7 @@ type run struct {
 // Check judges all resources with at most jobs workers. report and problem are called from several goroutines. What a rule
 // cannot judge is a problem; the error is that of ctx.
 func (e *Engine) Check(ctx context.Context, g *graph.Graph, jobs int, report func(plinth.Finding), problem func(plinth.Problem)) (plinth.Coverage, error) {
+	e.rules.Prepare(g.Types(), jobs)
 	list, coverage, err := e.plan(ctx, g, problem)
 	if err != nil {
 		return plinth.Coverage{}, err
@@ -94,6 +95,9 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, jobs int, report fun
 	r.faults.tell(problem)
 	return coverage, nil
 }
+
+// Prepare gets ready for resources of some types.
+func (e *Engine) Prepare(types []string) { e.rules.Prepare(types, 1) }
 
 // plan finds the rules of each type that is there, and cuts the work into pieces.
 func (e *Engine) plan(ctx context.Context, g *graph.Graph, problem func(plinth.Problem)) ([]work, plinth.Coverage, error) {

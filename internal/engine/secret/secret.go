@@ -91,6 +91,9 @@ func (e *Engine) Name() string { return Name }
 // Reads tells how the files of the target are read. Without it what resources are given is not looked at.
 func (e *Engine) Reads(read func(path string) ([]byte, error)) { e.read = read }
 
+// Prepare gets ready to look at texts.
+func (e *Engine) Prepare([]string) { _, _ = e.rules.index() } // what is wrong is told with the first text
+
 // File looks at one file and tells whether it holds a secret. It may be called from several goroutines; data is not kept.
 func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) bool {
 	list := e.look(path, data, nil, problem)

@@ -85,9 +85,12 @@ func Of(g *graph.Graph) (*Estate, error) {
 
 // New makes the estate of a target's resources.
 func New(g *graph.Graph) (*Estate, error) {
-	services, err := iam.LoadServices()
-	if err != nil {
-		return nil, err
+	services := &iam.Services{}
+	if slices.ContainsFunc(g.Types(), aboutAWS) { // unpacking the facts takes longer than many an estate
+		var err error
+		if services, err = iam.LoadServices(); err != nil {
+			return nil, err
+		}
 	}
 	e := &Estate{
 		g: g, services: services, compiler: iam.NewCompiler(services), worlds: map[setting]*where{}, byResource: map[plinth.ID]*Principal{},
@@ -103,6 +106,11 @@ func New(g *graph.Graph) (*Estate, error) {
 	e.hold()
 	e.organize()
 	return e, nil
+}
+
+// aboutAWS tells whether resources of a type may be AWS's, or hold policies of it.
+func aboutAWS(typ string) bool {
+	return strings.HasPrefix(typ, "AWS::") || strings.Contains(typ, ":aws")
 }
 
 // Graph is what the estate was made from.

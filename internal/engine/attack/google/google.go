@@ -41,6 +41,28 @@ type scene struct {
 	told   map[plinth.ID]bool
 	owned  []string // scopes that somebody administers, in the order in which it was found
 	said   map[string]bool
+	scopes map[plinth.ID][]string // of resources that were asked for
+	above  map[string][]string    // likewise
+}
+
+// Scopes are those of the estate, found once.
+func (w *scene) Scopes(r *plinth.Resource) []string {
+	list, ok := w.scopes[r.ID]
+	if !ok {
+		list = slices.Clip(w.Estate.Scopes(r))
+		w.scopes[r.ID] = list
+	}
+	return list
+}
+
+// Above are those of the estate, found once.
+func (w *scene) Above(scope string) []string {
+	list, ok := w.above[scope]
+	if !ok {
+		list = slices.Clip(w.Estate.Above(scope))
+		w.above[scope] = list
+	}
+	return list
 }
 
 // workload is a resource that acts as a service account.
@@ -61,7 +83,7 @@ func Relate(ctx context.Context, s *graph.Scene, to graph.Sink) error {
 	}
 	w := &scene{
 		Estate: e, g: s.Graph, to: to, edges: edges, runs: map[string][]workload{}, admins: map[*google.Principal]map[string]iam.Formula{},
-		told: map[plinth.ID]bool{}, said: map[string]bool{},
+		told: map[plinth.ID]bool{}, said: map[string]bool{}, scopes: map[plinth.ID][]string{}, above: map[string][]string{},
 	}
 	w.run()
 	for _, m := range e.Memberships() {
