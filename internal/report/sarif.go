@@ -50,7 +50,6 @@ type sarifHelp struct {
 
 type sarifRule struct {
 	ID         string          `json:"id"`
-	Name       string          `json:"name"`
 	Short      sarifText       `json:"shortDescription"`
 	Full       sarifText       `json:"fullDescription"`
 	Help       sarifHelp       `json:"help"`
@@ -236,7 +235,7 @@ func ruleSARIF(r *plinth.Rule) sarifRule {
 	}
 	tags = tags[:min(len(tags), sarifTags)]
 	out := sarifRule{
-		ID: r.ID, Name: r.ID, Short: sarifText{r.Title}, Full: sarifText{strings.TrimSpace(r.Title + ". " + r.Why)},
+		ID: r.ID, Short: sarifText{r.Title}, Full: sarifText{strings.TrimSpace(r.Title + ". " + r.Why)},
 		Default: sarifLevel{s[0]}, Properties: sarifProperties{Tags: tags, Severity: s[1]},
 	}
 	out.Help.Text = strings.TrimSpace(r.Why + "\n\nFix: " + r.Fix)
