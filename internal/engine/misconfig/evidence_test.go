@@ -10,7 +10,9 @@ import (
 
 // An element that an expression makes is decided where its entries come from; what was given as a whole is one place.
 func TestWithin(t *testing.T) {
-	at := func(line int32) plinth.Location { return plinth.Location{Path: "terraform.tfvars", Line: line} }
+	at := func(line int32) plinth.Location {
+		return plinth.Location{Path: "terraform.tfvars", Line: line, EndLine: line}
+	}
 	from := func(v plinth.Value, path string, line int32) plinth.Value {
 		return v.WithOrigin(&plinth.Origin{At: plinth.Location{Path: "main.tf", Line: 9}, From: &plinth.Origin{Path: path, At: at(line)}})
 	}
@@ -19,7 +21,9 @@ func TestWithin(t *testing.T) {
 		{Key: "port", Value: from(plinth.StringOf("22"), "var.rules[0].port", 5)},
 		{Key: "source", Value: from(plinth.StringOf("*"), "var.source", 8)},
 	})
-	want := []plinth.Step{{Note: "set by var.rules[0]", At: at(3)}, {Note: "set by var.source", At: at(8)}}
+	whole := at(3)
+	whole.EndLine = 5
+	want := []plinth.Step{{Note: "set by var.rules[0]", At: whole}, {Note: "set by var.source", At: at(8)}}
 	if diff := cmp.Diff(want, within(rule)); diff != "" {
 		t.Error(diff)
 	}

@@ -147,26 +147,57 @@ func chain(o *plinth.Origin) []plinth.Step {
 	return out
 }
 
-// within tells the same of the entries of an element that is judged as a whole, each step once; what was given as a whole is one step.
+// within tells the same of the entries of an element that is judged as a whole, each step once; entries of one holder, or what was
+// given as a whole, are one step.
 func within(element plinth.Value) []plinth.Step {
-	var out []plinth.Step
+	var all []plinth.Step
 	for _, f := range element.Fields() {
 		o := f.Value.Origin()
-		if o == nil || len(out) >= maxOrigins {
+		if o == nil || len(all) >= maxOrigins {
 			continue
 		}
 		for _, s := range chain(o) {
-			if !slices.Contains(out, s) {
-				out = append(out, s)
+			if !slices.Contains(all, s) {
+				all = append(all, s)
 			}
 		}
 	}
-	all := slices.Clone(out)
-	return slices.DeleteFunc(out, func(s plinth.Step) bool {
-		return slices.ContainsFunc(all, func(whole plinth.Step) bool {
-			return s.At != whole.At && s.At.Path == whole.At.Path && strings.HasPrefix(s.Note, whole.Note+".")
-		})
-	})
+	var out []plinth.Step
+	for _, s := range all {
+		holder := s.Note
+		if i := strings.LastIndexByte(s.Note, '.'); i >= 0 && strings.ContainsAny(s.Note[:i], ".[") && many(all, s.At.Path, s.Note[:i]) { // more than "var" alone
+			holder = s.Note[:i]
+		}
+		if k := slices.IndexFunc(out, func(o plinth.Step) bool { return o.Note == holder && o.At.Path == s.At.Path }); k >= 0 {
+			out[k].At = span(out[k].At, s.At)
+			continue
+		}
+		s.Note = holder
+		out = append(out, s)
+	}
+	return out
+}
+
+// many tells whether several steps are about a holder, or about entries of it.
+func many(steps []plinth.Step, file, holder string) bool {
+	n := 0
+	for _, s := range steps {
+		if rest, ok := strings.CutPrefix(s.Note, holder); ok && s.At.Path == file && (rest == "" || rest[0] == '.' && strings.LastIndexByte(rest, '.') == 0) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// span is the range from the first to the last of two in one file.
+func span(a, b plinth.Location) plinth.Location {
+	if b.Line < a.Line || b.Line == a.Line && b.Col < a.Col {
+		a.Line, a.Col = b.Line, b.Col
+	}
+	if b.EndLine > a.EndLine || b.EndLine == a.EndLine && b.EndCol > a.EndCol {
+		a.EndLine, a.EndCol = b.EndLine, b.EndCol
+	}
+	return a
 }
 
 // path names the deciding property in the words of its provider, with list elements named by their content.
