@@ -308,7 +308,7 @@ func remoteBase(s string) (cdxComponent, bool) {
 func (b *bill) artifact(res *plinth.Resource, v plinth.Value) {
 	at, _ := v.At("spec", "url")
 	address, ok := strings.CutPrefix(text(at), "oci://")
-	if !ok {
+	if !ok || !nameForm.MatchString(path.Base(address)) {
 		return
 	}
 	tag, digest := cmp.Or(text(v, "spec", "ref", "tag"), text(v, "spec", "ref", "semver")), text(v, "spec", "ref", "digest")

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"path"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -141,7 +142,7 @@ func (p *pipelineBill) include(v plinth.Value) {
 		where, sub, ref = where[:at], where[at+1:], version
 	}
 	at := strings.LastIndexByte(where, '/')
-	if at < 0 || strings.ContainsAny(where+ref, "$[") {
+	if at < 0 || where != strings.Trim(path.Clean(where), "/.") || strings.ContainsAny(where+ref, "$[") {
 		return
 	}
 	if host == "gitlab.com" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/document"
 )
 
 // TestPURL holds how names of the field become package URLs. An empty one is a name that stands for nothing of somebody else's.
@@ -91,17 +92,16 @@ func TestChart(t *testing.T) {
 
 // FuzzPURL shows that no name makes a package URL that is none.
 func FuzzPURL(f *testing.F) {
-	form := regexp.MustCompile(`^pkg:[a-z]+/[\w.~:%/-]+(@[\w.~:%-]+)?(\?[a-z_]+=[\w.~:%-]+(&[a-z_]+=[\w.~:%-]+)*)?$`)
 	for _, s := range []string{"nginx:1", "a/b@v1", "git::https://github.com/a/b.git//c?ref=d", "https://example.org/x?y#z", "oci://h/a/b", "a.b/c/d/e"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for i, read := range []func(string) (cdxComponent, bool){image, action, noVersion(module), noVersion(repository), download, remoteBase} {
-			if c, ok := read(s); ok && (!form.MatchString(c.PURL) || c.Name == "") {
+			if c, ok := read(s); ok && (!purlForm.MatchString(c.PURL) || c.Name == "") {
 				t.Errorf("reader %d makes %q of %q", i, c.PURL, s)
 			}
 		}
-		if c, ok := chart(s, s, s); ok && !form.MatchString(c.PURL) {
+		if c, ok := chart(s, s, s); ok && !purlForm.MatchString(c.PURL) {
 			t.Errorf("the chart %q is %q", s, c.PURL)
 		}
 	})
@@ -156,3 +156,39 @@ func TestCycloneDX(t *testing.T) {
 		t.Error("a time that was given is left out")
 	}
 }
+
+// FuzzBill shows that no document makes a component without a name, or with a package URL that is none.
+func FuzzBill(f *testing.F) {
+	kinds := []string{
+		"github/Workflow", "gitlab/Pipeline", "azure/Pipeline", "bitbucket/Pipeline", "circleci/Pipeline", "tekton/Object", "pre-commit/Configuration", "jenkins/Pipeline",
+		"apps/Deployment", "dockerfile/Stage", "helm/Chart", "skaffold/Config", "helm.toolkit.fluxcd.io/HelmRelease", "source.toolkit.fluxcd.io/OCIRepository",
+		"argoproj.io/Application", "kustomize.config.k8s.io/Kustomization", "AWS::Lambda::Function", "module", "helm_release",
+	}
+	for _, s := range []string{
+		"include: [{component: h/a/b/c@1}, {project: a/b, ref: c, file: d}, https://h/x]\nimage: {name: a:1}\nservices: [b:2]",
+		"jobs: {a: {container: {image: x}, steps: [{uses: a/b@c}]}}", "orbs: {n: a/b@1}\njobs: {a: {docker: [{image: x}]}}",
+		"spec: {chart: {spec: {chart: a, version: '1', sourceRef: {kind: HelmRepository, name: b}}}, values: {image: {repository: r, tag: t}}}",
+		"resources: [github.com/a/b?ref=c]\nimages: [{name: a, newName: b, newTag: c}]\nhelmCharts: [{name: a}]", "steps: [{call: docker, args: [a], body: [{call: image, args: [b]}]}]",
+		"source: a/b/c\nversion: '1.2.3'\nchart: oci://a/b", "spec: {url: 'oci://a/b', ref: {tag: x}}", "dependencies: [{name: a, version: '1', repository: 'https://h'}]",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var p document.Parser
+		p.Parse("a.yml", []byte(text), func(d document.Document) {
+			r := &Report{Targets: []Target{{Name: "."}}}
+			for _, k := range kinds {
+				r.Targets[0].Resources = append(r.Targets[0].Resources, &plinth.Resource{
+					Type: k, Name: text, Props: d.Value, Source: d.Value, Decl: &plinth.Declaration{Type: k, At: plinth.Location{Path: "a.yml", Line: 1}},
+				})
+			}
+			for _, c := range billOf(r).components() {
+				if c.Name == "" || c.Ref == "" || c.PURL != "" && !purlForm.MatchString(c.PURL) {
+					t.Errorf("%+v of %q", c, text)
+				}
+			}
+		})
+	})
+}
+
+var purlForm = regexp.MustCompile(`^pkg:[a-z]+/[\w.~:%/-]+(@[\w.~:%-]+)?(\?[a-z_]+=[\w.~:%-]+(&[a-z_]+=[\w.~:%-]+)*)?$`)

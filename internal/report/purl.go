@@ -63,7 +63,7 @@ var (
 	gitForm         = lazy.New(`^(?:git::)?(?:(https|http|ssh|git)://)?(?:[\w.-]+@)?([\w.-]+\.[a-z]+(?::\d+)?)[:/]([\w.~/-]+?)(?:\.git)?(?://([^?]*))?(?:\?(.*))?$`)
 	exactForm       = lazy.New(`^=?\s*v?(\d+\.\d+\.\d+(?:[-+][\w.+-]+)?)$`)
 	placeholderForm = lazy.New(`^[A-Z]+(?:_[A-Z]+)+$`) // something writes the tag there later
-	rangeForm       = lazy.New(`^[\w.+-]+$`)
+	nameForm        = lazy.New(`^\w[\w.+-]*$`)
 )
 
 // image reads the reference of a container image as Docker does: one without a registry is of Docker Hub, one without a tag and a digest
@@ -199,7 +199,7 @@ func chart(name, from, version string) (cdxComponent, bool) {
 	if address, ok := strings.CutPrefix(name, "oci://"); ok {
 		from, name = "oci://"+path.Dir(address), path.Base(address)
 	}
-	if strings.HasPrefix(from, "file://") || !rangeForm.MatchString(name) || strings.HasPrefix(name, ".") {
+	if strings.HasPrefix(from, "file://") || !nameForm.MatchString(name) {
 		return cdxComponent{}, false
 	}
 	c := cdxComponent{Type: "application", Name: name}
