@@ -162,8 +162,16 @@ func (f *file) resource(at plinth.Value, address, typ, name string, data bool, p
 	f.to.Resource(&plinth.Resource{
 		ID: plinth.ID("tf:" + path.Join(f.project.Name, f.path) + "#" + address), Name: name, Project: f.project.Name, Root: path.Dir(f.path),
 		Phase: phase, Decl: decl, Data: data, Source: m.merge("", values, unknown, sensitive),
-		Terms: plinth.Context{Provider: strings.SplitN(typ, "_", 2)[0]},
+		Terms: plinth.Context{Provider: strings.SplitN(typ, "_", 2)[0], Package: packageOf(str(at, "provider_name"))},
 	})
+}
+
+// packageOf is the package of a provider that a plan names with its registry, nil where it names none: registry.terraform.io/hashicorp/aws.
+func packageOf(provider string) *plinth.Package {
+	if strings.Count(provider, "/") != 2 || strings.HasPrefix(provider, "terraform.io/") { // the latter are built in
+		return nil
+	}
+	return &plinth.Package{Source: strings.TrimPrefix(provider, "registry.terraform.io/")}
 }
 
 // without leaves a field out that is no argument of the resource.

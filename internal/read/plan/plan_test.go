@@ -63,3 +63,22 @@ func FuzzRead(f *testing.F) {
 		readtest.Print(readtest.Run(t, plan.New(), map[string]string{"tfplan.json": string(data)}))
 	})
 }
+
+// TestPackage shows which package a provider of a plan comes in.
+func TestPackage(t *testing.T) {
+	for name, want := range map[string]string{
+		"registry.terraform.io/hashicorp/aws": "hashicorp/aws", "registry.opentofu.org/hashicorp/aws": "registry.opentofu.org/hashicorp/aws",
+		"terraform.io/builtin/terraform": "", "aws": "",
+	} {
+		text := strings.Replace(sample, `"values": {"name": "jobs"`, `"provider_name": "`+name+`", "values": {"name": "jobs"`, 1)
+		got := ""
+		for _, r := range readtest.Run(t, plan.New(), map[string]string{"tfplan.json": text}).Resources {
+			if p := r.Terms.Package; r.Name == "q" && p != nil {
+				got = p.Source
+			}
+		}
+		if got != want {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+}
