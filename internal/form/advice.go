@@ -36,6 +36,17 @@ func Advice(r *plinth.Resource, words string) string {
 	return strings.Join(out, " ")
 }
 
+// Part tells whether resources of a Terraform type are only ever a part of another one: where that one is not in the code, the first
+// part stands for it.
+func Part(typ string) bool {
+	t, err := embedded()
+	if err != nil {
+		return false
+	}
+	_, own := t.text[typ]
+	return !own && len(t.partOf[typ]) > 0
+}
+
 // property returns the property that a Terraform argument, a block or a part's type sets; "" where no line says.
 func (t *Tables) property(typ, argument string) string {
 	if !strings.Contains(argument, "_") {

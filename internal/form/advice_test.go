@@ -6,6 +6,14 @@ import (
 	"github.com/plinthsec/plinth"
 )
 
+func TestPart(t *testing.T) {
+	for typ, want := range map[string]bool{"google_organization_iam_binding": true, "google_project": false, "aws_s3_bucket_versioning": true, "no_such": false} {
+		if got := Part(typ); got != want {
+			t.Errorf("%s: %v", typ, got)
+		}
+	}
+}
+
 // What a rule advises is told in the words of the source.
 func TestAdvice(t *testing.T) {
 	for _, c := range []struct{ typ, declared, words, want string }{

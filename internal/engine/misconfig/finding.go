@@ -118,7 +118,7 @@ func standardIn(o, around *plinth.Origin) bool {
 func (j *judge) place(f *plinth.Finding, o *plinth.Origin) {
 	if o.Decl != nil && o.Decl != j.res.Decl {
 		f.Decl, f.At = o.Decl, o.Decl.Header
-		if j.res.Decl != nil && o.Decl.Address != j.res.Decl.Address {
+		if j.res.Decl != nil && o.Decl.Address != j.res.Decl.Address && !form.Part(j.res.Decl.Type) {
 			f.Evidence = append(f.Evidence, plinth.Step{Note: "part of " + j.res.Decl.Address, At: j.res.Decl.Header, Resource: j.res.Decl.Address})
 		}
 	}
@@ -330,7 +330,7 @@ var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "d
 
 // words says of the deciding property, as the user writes it, what it is, or that it is not set.
 func (j *judge) words(r *rule.Rule) string {
-	if len(r.At) == 0 || slices.Contains(r.At, "[]") || slices.Contains(names, strings.ToLower(r.At[len(r.At)-1])) {
+	if len(r.At) == 0 || slices.Contains(r.At, "[]") || slices.Contains(names, strings.ToLower(r.At[len(r.At)-1])) || !asks(r) {
 		return ""
 	}
 	v, _ := find(j.vars[r.AtFrom], r.At, nil)
@@ -357,6 +357,21 @@ func (j *judge) words(r *rule.Rule) string {
 		return o.Path + " is empty"
 	}
 	return o.Path + " is " + quoted(v)
+}
+
+// roots are the names of the variables that a place can begin at.
+var roots = map[rule.Variable]string{rule.P: "p", rule.E: "e", rule.C: "c", rule.Pod: "pod"}
+
+// asks tells whether the condition is about the property at which the finding stands, something around it or something in it. Where it
+// is not, the place is only where to look, and what stands there says nothing of the fault.
+func asks(r *rule.Rule) bool {
+	for _, p := range r.Fail.Paths() {
+		n := min(len(p.Steps), len(r.At))
+		if p.Root == roots[r.AtFrom] && slices.Equal(p.Steps[:n], r.At[:n]) {
+			return true
+		}
+	}
+	return false
 }
 
 // source returns an argument as the user wrote it; null for one that stands in a block of which there are several.
