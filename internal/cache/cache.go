@@ -140,7 +140,12 @@ func (s *Store) load(data []byte) {
 	if n < len(head) || string(data[:len(head)]) != head || crc32.Checksum(data[:n], table) != binary.LittleEndian.Uint32(data[n:]) {
 		return
 	}
-	text := string(data[len(head):n])
+	s.parse(string(data[len(head):n]))
+	s.size = len(data)
+}
+
+// parse reads what a store holds behind its head; nothing of it counts where it is damaged.
+func (s *Store) parse(text string) {
 	d := plinth.NewDecoder(text)
 	count := d.Count()
 	files := make(map[string]File, count)
@@ -162,7 +167,7 @@ func (s *Store) load(data []byte) {
 		units[name] = u
 	}
 	if d.Err() == nil {
-		s.oldFiles, s.oldUnits, s.size = files, units, len(data)
+		s.oldFiles, s.oldUnits = files, units
 	}
 }
 
