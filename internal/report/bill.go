@@ -131,6 +131,9 @@ func (b *bill) resource(res *plinth.Resource) {
 		b.add(res.Head(), cdxComponent{Type: "machine-learning-model", Name: Clean(res.Name)}, true)
 		return
 	case "ai/ModelFile":
+		if path.Ext(res.Name) == ".dat" { // a pickle of some program
+			return
+		}
 		c := cdxComponent{Type: "machine-learning-model", Ref: "file:" + Clean(b.of.fromRoot(b.target, res.Head().Path)), Name: Clean(res.Name)}
 		b.add(res.Head(), c, true)
 		return

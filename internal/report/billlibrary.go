@@ -40,11 +40,15 @@ func (b *bill) library(res *plinth.Resource) {
 		c.Group, c.Name = Clean(p.namespace), Clean(name)
 	}
 	if version := text(res.Known(), "version"); version != "" {
-		switch operator := b.operator(at); {
+		operator := "" // of others it is in the version, where there is one
+		if exact != "" {
+			operator = b.operator(at)
+		}
+		switch {
 		case operator == exact && strings.IndexByte("0123456789v", version[0]) >= 0 && !strings.Contains(version, "*"):
 			c.Version, p.version = Clean(version), version
 		default:
-			c.Properties = []cdxProperty{{constraintProperty, Clean(operator + strings.TrimLeft(version, "=<>~!^ "))}}
+			c.Properties = []cdxProperty{{constraintProperty, Clean(operator + version)}}
 		}
 	}
 	if p.kind != "" {
