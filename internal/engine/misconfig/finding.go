@@ -37,7 +37,11 @@ func (j *judge) found(r *rule.Rule, v plinth.Verdict, because []string) {
 		f.Evidence = append(f.Evidence, within(decides)...)
 	}
 	if v == plinth.Fail && j.list == "" {
-		f.Evidence = append(f.Evidence, j.part(f.At)...)
+		of := f.At
+		if f.Decl != nil && f.At == f.Decl.Header && f.Decl.At.Line > 0 {
+			of = f.Decl.At // it stands at the line that opens the block
+		}
+		f.Evidence = append(f.Evidence, j.part(of)...)
 	}
 	j.report(f)
 }
