@@ -340,6 +340,8 @@ func (j *judge) words(r *rule.Rule) string {
 	v, _ := find(j.vars[r.AtFrom], r.At, nil)
 	o := v.Origin()
 	switch {
+	case v.IsNull() && j.list == "" && len(j.sc.Held()) > 0: // what is there is at fault, not what is missing
+		return ""
 	case v.IsNull():
 		argument := pathText(r.At)
 		if r.AtFrom == rule.P {
