@@ -11,8 +11,11 @@ import (
 // lines knows where the lines of a text begin.
 type lines struct{ start []int }
 
-func linesOf(text []byte) *lines {
-	l := &lines{start: []int{0}}
+func linesOf(text []byte) *lines { return (&lines{}).of(text) }
+
+// of makes them those of another text, in the room of the one before.
+func (l *lines) of(text []byte) *lines {
+	l.start = append(l.start[:0], 0)
 	for p := 0; ; {
 		i := bytes.IndexByte(text[p:], '\n')
 		if i < 0 {
@@ -85,7 +88,7 @@ const maxCommented = 8 << 10 // bytes of a line in which comments are looked for
 // comment finds one of the marks in a line and returns it with what follows.
 func comment(text []byte, marks []string) (string, bool) {
 	text = text[:min(len(text), maxCommented)]
-	if !bytes.ContainsRune(text, ':') && !bytes.Contains(text, []byte("nosecret")) && !bytes.Contains(text, []byte("ggignore")) {
+	if !mayAllow(text) {
 		return "", false
 	}
 	low := strings.ToLower(string(text))
@@ -96,4 +99,34 @@ func comment(text []byte, marks []string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// speakers stand before the colon of a mark.
+var speakers = []string{"gitleaks", "betterleaks", "trufflehog", "pragma", "noseyparker", "kingfisher"}
+
+// mayAllow tells whether a line may hold a mark, in letters of whatever case where it has a colon: nearly all have none.
+func mayAllow(text []byte) bool {
+	colon := false
+	for p := 0; ; p++ {
+		i := bytes.IndexByte(text[p:], ':')
+		if i < 0 {
+			break
+		}
+		p += i
+		colon = true
+		for _, name := range speakers {
+			if p >= len(name) && strings.EqualFold(string(text[p-len(name):p]), name) {
+				return true
+			}
+		}
+	}
+	if bytes.Contains(text, []byte("nosecret")) || bytes.Contains(text, []byte("ggignore")) {
+		return true
+	}
+	for p := 0; colon && p+len("nosecret") <= len(text); p++ {
+		if c := text[p] | 0x20; (c == 'n' || c == 'g') && (strings.EqualFold(string(text[p:p+8]), "nosecret") || strings.EqualFold(string(text[p:p+8]), "ggignore")) {
+			return true
+		}
+	}
+	return false
 }

@@ -48,7 +48,7 @@ func (s *searcher) inner(text []byte, at span, depth int, address bool, emit fun
 		m.at, m.whole = at, at
 		emit(m)
 	}
-	s.steps, s.hits, s.spare = inner.steps, inner.hits, inner.spare
+	s.steps, s.hits, s.spare, s.opened = inner.steps, inner.hits, inner.spare, inner.opened
 }
 
 var coded = ofBytes("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/-_=")

@@ -45,10 +45,13 @@ func (s *searcher) find(data []byte, depth int) []match {
 
 // always opens windows for the rules without keywords: they look at every text.
 func (s *searcher) always(data []byte) {
-	clear(s.windows)
+	for _, i := range s.opened {
+		s.windows[i] = s.windows[i][:0]
+	}
+	s.opened = s.opened[:0]
 	for _, i := range s.index.files {
 		if r := s.rule(i); r != nil && r.form == formText {
-			s.windows[i] = []window{{span: span{0, len(data)}}}
+			s.openWindow(i, span{0, len(data)})
 		}
 	}
 }
@@ -97,7 +100,14 @@ func (s *searcher) note(i int32, r *Rule, data []byte, name span) {
 		list[n-1].end = max(list[n-1].end, w.end)
 		return
 	}
-	s.windows[i] = append(list, window{span: w})
+	s.openWindow(i, w)
+}
+
+func (s *searcher) openWindow(i int32, w span) {
+	if len(s.windows[i]) == 0 {
+		s.opened = append(s.opened, i)
+	}
+	s.windows[i] = append(s.windows[i], window{span: w})
 }
 
 // follows tells whether behind the rest of a name, quotes and blanks comes one of the bytes.
@@ -111,12 +121,8 @@ func follows(data []byte, p int, list *set) bool {
 
 // expressions runs the regular expressions on their windows.
 func (s *searcher) expressions(data []byte, emit func(match)) {
-	order := make([]int32, 0, len(s.windows))
-	for i := range s.windows {
-		order = append(order, i)
-	}
-	slices.Sort(order)
-	for _, i := range order {
+	slices.Sort(s.opened)
+	for _, i := range s.opened {
 		r := s.rule(i)
 		for k := range s.windows[i] {
 			w := &s.windows[i][k]

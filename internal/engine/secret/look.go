@@ -44,16 +44,19 @@ type searcher struct {
 	set     *Set
 	index   *index
 	hits    []hit
-	spare   [3][]hit // room for more
-	windows map[int32][]window
+	spare   [3][]hit   // room for more
+	windows [][]window // by entry
+	opened  []int32    // entries with windows
 	steps   int
 	problem func(plinth.Problem)
 	path    string
-	lower   string         // the path in lower case
-	loaded  []loaded       // by entry
-	mine    map[int32]bool // whether a rule with paths is for this file
-	lock    bool           // the file lists versions and hashes of packages
-	hash    hash.Hash      // that names secrets
+	lower   string           // the path in lower case
+	loaded  []loaded         // by entry
+	mine    map[int32]bool   // whether a rule with paths is for this file
+	lock    bool             // the file lists versions and hashes of packages
+	hash    hash.Hash        // that names secrets
+	names   map[print]string // of secrets
+	lines   lines            // of the text
 
 	memo    *memo   // what other texts had in common with this one; nil: nothing is kept
 	pieces  []piece // of the text

@@ -173,12 +173,17 @@ func (m *memo) keep(pieces []piece) {
 	}
 }
 
+func (m *memo) print(text []byte) (p print) {
+	for k, seed := range m.seeds {
+		p[k] = maphash.Bytes(seed, text)
+	}
+	return p
+}
+
 // matches returns what find finds for a rule in a window: what it found in such a window before, if there was one.
 func (m *memo) matches(rule int32, window []byte, find func() [][]int) [][]int {
-	var p print
-	for k, seed := range m.seeds {
-		p[k] = maphash.Bytes(seed, window) ^ uint64(rule+1)*0x9e3779b97f4a7c15
-	}
+	p := m.print(window)
+	p[0] ^= uint64(rule+1) * 0x9e3779b97f4a7c15
 	s := &m.shards[p[0]%shards]
 	s.mu.RLock()
 	list, ok := s.windows[p]

@@ -179,7 +179,7 @@ func (e *Engine) evaluated(g *graph.Graph, seen []sighting, problem func(plinth.
 			if x == nil || m.hollow || !x.telling(m) {
 				continue
 			}
-			one := e.sighting(file, of.text, body, s.hash, m)
+			one := e.sighting(file, of.text, body, s.name(m.value), m)
 			reached[one.hash] = append(reached[one.hash], plinth.Step{Note: "it reaches " + x.name + " of " + x.resource.Label(), At: x.origin.At, Resource: x.resource.Label()})
 			if known[one.hash] || x.written(m, text, l) {
 				continue

@@ -133,6 +133,13 @@ func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
 func (e *Engine) Origin(id string, o tree.Origin) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if len(e.seen) == 0 { // the first one: all of them come now
+		n := 0
+		for _, list := range e.pending {
+			n += len(list)
+		}
+		e.seen = make([]sighting, 0, n)
+	}
 	for _, s := range e.pending[id] {
 		for i := range s.allows {
 			if a := &s.allows[i]; s.silent == nil && len(a.commits) > 0 && a.covers(o.Path, o.Commit, "", "", "") {
@@ -164,12 +171,15 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 	if len(found) == 0 {
 		return nil
 	}
-	var list []sighting
-	l := linesOf(body)
+	l := s.lines.of(body)
+	list := make([]sighting, 0, len(found))
+	var whole []sighting
 	for i := range found {
-		list = append(list, e.sighting(path, body, l, s.hash, &found[i]))
+		list = append(list, e.sighting(path, body, l, s.name(found[i].value), &found[i]))
+		if last := &list[i]; last.owner != nil && strings.HasSuffix(last.rule.ID, pair) {
+			whole = append(whole, *last)
+		}
 	}
-	whole := slices.DeleteFunc(slices.Clone(list), func(s sighting) bool { return s.owner == nil || !strings.HasSuffix(s.rule.ID, pair) })
 	for i := range list {
 		if len(whole) > 0 && list[i].half(whole) {
 			list[i].rule, list[i].note = found[i].rule.faint, strings.TrimSpace(list[i].note+" its secret stands beside it")
@@ -187,11 +197,11 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules for secrets: %w", err)
 	}
-	return &searcher{set: e.rules, index: x, problem: problem, windows: map[int32][]window{}, mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries)), hash: newHash()}, nil
+	return &searcher{set: e.rules, index: x, problem: problem, windows: make([][]window, len(e.rules.entries)), mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries)), hash: newHash(), names: map[print]string{}}, nil
 }
 
-func (e *Engine) sighting(path string, body []byte, l *lines, h hash.Hash, m *match) sighting {
-	s := sighting{rule: &m.rule.Rule, hash: hashOf(h, m.value), shape: redact(m.value), at: l.location(path, m.at)}
+func (e *Engine) sighting(path string, body []byte, l *lines, name string, m *match) sighting {
+	s := sighting{rule: &m.rule.Rule, hash: name, shape: redact(m.value), at: l.location(path, m.at)}
 	switch {
 	case m.hollow:
 		s.rule, s.note = m.rule.faint, "it looks like a placeholder"
@@ -243,6 +253,25 @@ func published(path string) bool {
 	return slices.ContainsFunc(packages, func(p string) bool { return strings.Contains(path, p) })
 }
 
+// name names a secret without telling it.
+func (s *searcher) name(secret []byte) string {
+	if s.memo == nil {
+		return hashOf(s.hash, secret)
+	}
+	p := s.memo.print(secret) // histories tell the same over and over
+	name, ok := s.names[p]
+	if !ok {
+		if len(s.names) >= maxNames {
+			clear(s.names)
+		}
+		name = hashOf(s.hash, secret)
+		s.names[p] = name
+	}
+	return name
+}
+
+const maxNames = 1 << 12 // names that a searcher remembers
+
 // hashOf names a secret without telling it. h is of newHash.
 func hashOf(h hash.Hash, secret []byte) string {
 	h.Reset()
@@ -286,7 +315,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 			s.silent = e.Known.of(s)
 		}
 	}
-	slices.SortFunc(seen, compare)
+	seen = ordered(seen)
 	outcomes := e.outcomes(ctx, seen)
 	used := map[string]bool{}
 	for secret := range alike(seen, joined) {
@@ -315,8 +344,22 @@ func reaches(list []plinth.Step) []plinth.Step {
 	return append(list[:maxReached:maxReached], rest)
 }
 
+// ordered sorts sightings. They are large, so that their places are sorted.
+func ordered(list []sighting) []sighting {
+	places := make([]*sighting, len(list))
+	for i := range list {
+		places[i] = &list[i]
+	}
+	slices.SortFunc(places, compare)
+	out := make([]sighting, len(list))
+	for i, s := range places {
+		out[i] = *s
+	}
+	return out
+}
+
 // compare orders sightings by rule, secret and place, in a history by time.
-func compare(a, b sighting) int {
+func compare(a, b *sighting) int {
 	for _, c := range [...]int{strings.Compare(a.rule.ID, b.rule.ID), strings.Compare(a.hash, b.hash)} {
 		if c != 0 {
 			return c
