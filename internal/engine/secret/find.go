@@ -130,7 +130,7 @@ func (s *searcher) expressions(data []byte, emit func(match)) {
 			if r.scope == scopeBlock {
 				text = text[:min(len(text), blockHead)]
 			}
-			if !holdsAll(text, r.must) || !r.lies(text) || r.needs != nil && !r.needs.Match(text) {
+			if !holdsAll(text, r.must) || !s.lies(r, text) || r.needs != nil && !r.needs.Match(text) {
 				continue
 			}
 			for _, m := range s.matches(i, r, text) {

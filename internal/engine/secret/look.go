@@ -56,7 +56,9 @@ type searcher struct {
 	lock    bool             // the file lists versions and hashes of packages
 	hash    hash.Hash        // that names secrets
 	names   map[print]string // of secrets
-	lines   lines            // of the text
+	judged  map[judgement]quality
+	low     []byte // room for a text in lower case
+	lines   lines  // of the text
 
 	memo    *memo   // what other texts had in common with this one; nil: nothing is kept
 	pieces  []piece // of the text
@@ -177,7 +179,7 @@ func (s *searcher) accept(r *Rule, data []byte, whole, secret span, emit func(ma
 	if len(v) == 0 {
 		return false
 	}
-	q := r.check.judge(v)
+	q := s.judge(r, v)
 	if q == no {
 		return false
 	}
@@ -186,6 +188,31 @@ func (s *searcher) accept(r *Rule, data []byte, whole, secret span, emit func(ma
 	}
 	emit(match{rule: r, at: secret, whole: whole, value: v, hollow: q == hollow, weak: r.check.checksum != nil && !r.check.checksum(v)})
 	return true
+}
+
+// judge tells what a value is worth to a rule: what it was told before, where texts repeat each other.
+func (s *searcher) judge(r *Rule, value []byte) quality {
+	if s.memo == nil {
+		return r.check.judge(value)
+	}
+	k := judgement{r, s.memo.print(value)}
+	q, ok := s.judged[k]
+	if !ok {
+		if len(s.judged) >= maxJudged {
+			clear(s.judged)
+		}
+		q = r.check.judge(value)
+		s.judged[k] = q
+	}
+	return q
+}
+
+const maxJudged = 1 << 14 // values that a searcher remembers
+
+// judgement names a value that a rule was asked about.
+type judgement struct {
+	rule *Rule
+	print
 }
 
 // sealed tells whether a value is a part of one that SOPS has encrypted: ENC[AES256_GCM,data:…,iv:…,tag:…,type:str].
@@ -239,7 +266,7 @@ func (s *searcher) near(r *Rule, data []byte, name span, emit func(match)) {
 			whole, secret, far, ok := r.pattern.at(data, p)
 			s.touch(p-nextTo, far)
 			s.steps -= whole.end - p
-			if ok && r.rightFree(data, whole.end) && !r.clings(data, p) && r.lies(data[name.start:p]) && s.accept(r, data, span{name.start, whole.end}, secret, emit) {
+			if ok && r.rightFree(data, whole.end) && !r.clings(data, p) && s.lies(r, data[name.start:p]) && s.accept(r, data, span{name.start, whole.end}, secret, emit) {
 				return
 			}
 		}
@@ -290,11 +317,17 @@ func nameBefore(data []byte, p int) string {
 }
 
 // lies tells whether one of the words of with: lies between the name and the value.
-func (r *Rule) lies(between []byte) bool {
+func (s *searcher) lies(r *Rule, between []byte) bool {
 	if len(r.with) == 0 {
 		return true
 	}
-	low := bytes.ToLower(between)
+	s.low = append(s.low[:0], between...)
+	for i, c := range s.low {
+		if c >= 'A' && c <= 'Z' {
+			s.low[i] = c + 'a' - 'A'
+		}
+	}
+	low := s.low
 	return slices.ContainsFunc(r.with, func(w string) bool { return bytes.Contains(low, []byte(w)) })
 }
 

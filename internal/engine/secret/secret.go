@@ -197,7 +197,7 @@ func (e *Engine) searcher(problem func(plinth.Problem)) (*searcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules for secrets: %w", err)
 	}
-	return &searcher{set: e.rules, index: x, problem: problem, windows: make([][]window, len(e.rules.entries)), mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries)), hash: newHash(), names: map[print]string{}}, nil
+	return &searcher{set: e.rules, index: x, problem: problem, windows: make([][]window, len(e.rules.entries)), mine: map[int32]bool{}, loaded: make([]loaded, len(e.rules.entries)), hash: newHash(), names: map[print]string{}, judged: map[judgement]quality{}}, nil
 }
 
 func (e *Engine) sighting(path string, body []byte, l *lines, name string, m *match) sighting {
