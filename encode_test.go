@@ -30,7 +30,7 @@ func every() *plinth.Resource {
 			{Key: "open", Value: plinth.UnknownOf("var.z").WithOpen([]plinth.OpenField{{Key: plinth.UnknownOf("each.key"), Value: acl}})},
 		}),
 		Source: plinth.MapOf([]plinth.Field{{Key: "acl", Value: acl}}), Data: true, External: true, Hung: true, Aliases: []plinth.ID{"arn:aws:s3:::b"},
-		Terms: plinth.Context{Provider: "aws", Version: "~> 4.0", Defaults: plinth.MapOf([]plinth.Field{{Key: "t", Value: acl}}), Config: "aws.dev", Settings: list},
+		Terms: plinth.Context{Provider: "aws", Version: "~> 4.0", Defaults: plinth.MapOf([]plinth.Field{{Key: "t", Value: acl}}), Config: "aws.dev", Settings: list, Package: &plinth.Package{Source: "hashicorp/aws", Locked: "5.1.0", At: plinth.Location{Path: "v.tf", Line: 1}}},
 	}
 }
 
@@ -54,6 +54,23 @@ func TestEncodedIsTheSame(t *testing.T) {
 	acl := func(r *plinth.Resource) *plinth.Origin { v, _ := r.Source.Get("acl"); return v.Origin() }
 	if first.Decl != third.Decl || acl(first) != acl(third) || acl(first).Decl != first.Decl {
 		t.Error("what was shared is not shared any more")
+	}
+}
+
+// TestEveryFieldIsEncoded: the resource of the test above has every field that there is, so that none is forgotten.
+func TestEveryFieldIsEncoded(t *testing.T) {
+	one := every()
+	acl, _ := one.Source.Get("acl")
+	for _, x := range []any{*one, one.Terms, *one.Terms.Package, *one.Decl, one.Decl.At, *acl.Origin()} {
+		v := reflect.ValueOf(x)
+		for i := range v.NumField() {
+			if name := v.Type().Field(i).Name; v.Field(i).IsZero() && name != "Default" {
+				t.Errorf("%T.%s: give it to every(), and teach Encoder and Decoder", x, name)
+			}
+		}
+	}
+	if value := reflect.TypeOf(plinth.Value{}); value.NumField() != 6 || value.Field(4).Type.Elem().NumField() != 11 {
+		t.Error("values have further fields: teach Encoder and Decoder, and count here")
 	}
 }
 
