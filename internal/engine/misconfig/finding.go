@@ -64,12 +64,17 @@ func (j *judge) spoken(r *rule.Rule) *plinth.Rule {
 	return out
 }
 
-// part tells which part of the place of a finding is at fault, where that is an element of several.
+// part tells which part of the place of a finding is at fault, where that is an element of several, or stands in another declaration.
 func (j *judge) part(of plinth.Location) []plinth.Step {
 	for _, v := range j.sc.Held() {
 		at := v.Origin().At
 		if at.Path == of.Path && at.Line >= of.Line && at.EndLine <= of.EndLine && at.EndLine-at.Line < of.EndLine-of.Line {
 			return []plinth.Step{{Note: "because of this part", At: at}}
+		}
+	}
+	for _, v := range j.sc.Held() {
+		if o := v.Origin(); o.Decl != nil && j.res.Decl != nil && o.At.Line > 0 && o.Decl.Address != j.res.Decl.Address && o.At != of {
+			return []plinth.Step{{Note: "because of " + o.Decl.Address, At: o.At, Resource: o.Decl.Address}}
 		}
 	}
 	return nil
