@@ -51,7 +51,7 @@ func newKeeper(s Streams, f *scanFlags, t *tree.Tree, c *plinth.Config, run *sca
 		return nil
 	}
 	k := &keeper{begin: time.Now(), err: s.Err}
-	if f.quiet {
+	if f.quiet || f.cache == "" && lookup(s.Env, cacheVariable) == "" { // where nobody has asked for it, none is missed
 		k.err = io.Discard
 	}
 	k.Store = cache.Open(dir, key, k.begin)

@@ -20,6 +20,7 @@ import (
 	"github.com/plinthsec/plinth/internal/engine/attack"
 	"github.com/plinthsec/plinth/internal/engine/pipeline"
 	"github.com/plinthsec/plinth/internal/engine/secret"
+	"github.com/plinthsec/plinth/internal/engine/secret/verify"
 	"github.com/plinthsec/plinth/internal/graph"
 	"github.com/plinthsec/plinth/internal/report"
 	"github.com/plinthsec/plinth/internal/rule"
@@ -219,7 +220,7 @@ func openTargets(ctx context.Context, s Streams, f *scanFlags, args []string) ([
 func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, error), f *scanFlags, targets []*tree.Tree, d *downloads, p *progress) (*report.Report, error) {
 	rep := &report.Report{Version: Version(), Source: sources(targets, d)}
 	engines := map[string]report.Engine{}
-	asker := newAsker(d.s, f)
+	x := &scanner{f: f, d: d, p: p, asker: newAsker(d.s, f)}
 	for i, t := range targets {
 		c, err := conf(t.Dir())
 		if err != nil {
@@ -229,69 +230,12 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 			return nil, fault{err}
 		}
 		targets[i] = t
-		if f.verify && c.Offline {
-			return nil, faultf("--verify asks providers over the network, and --offline forbids that")
-		}
-		if f.online && c.Offline {
-			return nil, faultf("--online asks GitHub over the network, and --offline forbids that")
-		}
-		policies, names, err := all.Policies(c)
+		res, err := x.scan(ctx, t, c)
 		if err != nil {
-			return nil, fault{err}
-		}
-		set, secrets, audits, err := loadRules(c, names...)
-		if err != nil {
-			return nil, fault{err}
-		}
-		known, err := readBaselines(c.Baselines)
-		if err != nil {
-			return nil, fault{err}
-		}
-		list := all.Engines(set, audits, secrets, c)
-		list = append(list, policies...)
-		verifyWith(asker, list)
-		askWith(d.s, f, c, list)
-		problems := known.know(list, t, c)
-		draws := f.wants("graph") || all.Draws(c.Only, c.Skip)
-		piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }
-		listed := f.wants("resources") || f.wants("cyclonedx")
-		judged := set.Len() > 0 || draws || len(policies) > 0 || listed || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
-		run := &scan.Run{
-			Config: c, Readers: readers(judged, draws || listed || slices.ContainsFunc(audits, piped)), Engines: list, Progress: p.show, Today: time.Now().Format(time.DateOnly),
-			Lean: !listed, Modules: d.source(c),
-		}
-		if draws {
-			run.Draw = attack.Draw
-		}
-		if run.Outside, problems, err = readImports(f.imports, t, problems); err != nil {
 			return nil, err
 		}
-		kept := newKeeper(d.s, f, t, c, run)
-		res, err := run.Scan(ctx, t)
-		if err != nil {
-			if errors.Is(context.Cause(ctx), errTimeout) {
-				res, err = partial(t, res), nil
-			} else {
-				return nil, err
-			}
-		}
-		kept.wait()
-		res.Problems = append(res.Problems, problems...)
-		peers, more := ignoreFiles(t, c)
-		res.Problems = append(res.Problems, more...)
-		for _, b := range append(peers, known.own...) {
-			b.Suppress(res.Findings, run.Today)
-		}
-		if f.since != "" {
-			diff, err := changedSince(ctx, t, f.since)
-			if err != nil {
-				return nil, err
-			}
-			res.Findings = diff.keep(res.Findings)
-		}
 		add(rep, engines, res, c)
-		code := verdict.Exit(res.Findings, res.Problems, c)
-		rep.Exit = worse(rep.Exit, code)
+		rep.Exit = worse(rep.Exit, verdict.Exit(res.Findings, res.Problems, c))
 		if i == 0 {
 			rep.FailOn, rep.NoGate = c.FailOn, c.FailOnNothing
 		}
@@ -303,6 +247,86 @@ func scanTargets(ctx context.Context, conf func(dir string) (*plinth.Config, err
 		}
 	}
 	return rep, nil
+}
+
+// scanner scans targets as the flags say.
+type scanner struct {
+	f     *scanFlags
+	d     *downloads
+	p     *progress
+	asker *verify.Asker
+}
+
+// scan scans one target and marks what is known of it.
+func (x *scanner) scan(ctx context.Context, t *tree.Tree, c *plinth.Config) (*scan.Result, error) {
+	known, err := readBaselines(c.Baselines)
+	if err != nil {
+		return nil, fault{err}
+	}
+	run, err := x.run(c)
+	if err != nil {
+		return nil, err
+	}
+	problems := known.know(run.Engines, t, c)
+	if run.Outside, problems, err = readImports(x.f.imports, t, problems); err != nil {
+		return nil, err
+	}
+	kept := newKeeper(x.d.s, x.f, t, c, run)
+	res, err := run.Scan(ctx, t)
+	if err != nil {
+		if !errors.Is(context.Cause(ctx), errTimeout) {
+			return nil, err
+		}
+		res = partial(t, res)
+	}
+	kept.wait()
+	res.Problems = append(res.Problems, problems...)
+	peers, more := ignoreFiles(t, c)
+	res.Problems = append(res.Problems, more...)
+	for _, b := range append(peers, known.own...) {
+		b.Suppress(res.Findings, run.Today)
+	}
+	if x.f.since != "" {
+		diff, err := changedSince(ctx, t, x.f.since)
+		if err != nil {
+			return nil, err
+		}
+		res.Findings = diff.keep(res.Findings)
+	}
+	return res, nil
+}
+
+// run makes the run for a target: the engines with their rules, and the readers that these need.
+func (x *scanner) run(c *plinth.Config) (*scan.Run, error) {
+	if x.f.verify && c.Offline {
+		return nil, faultf("--verify asks providers over the network, and --offline forbids that")
+	}
+	if x.f.online && c.Offline {
+		return nil, faultf("--online asks GitHub over the network, and --offline forbids that")
+	}
+	policies, names, err := all.Policies(c)
+	if err != nil {
+		return nil, fault{err}
+	}
+	set, secrets, audits, err := loadRules(c, names...)
+	if err != nil {
+		return nil, fault{err}
+	}
+	list := append(all.Engines(set, audits, secrets, c), policies...)
+	verifyWith(x.asker, list)
+	askWith(x.d.s, x.f, c, list)
+	draws := x.f.wants("graph") || all.Draws(c.Only, c.Skip)
+	listed := x.f.wants("resources") || x.f.wants("cyclonedx")
+	piped := func(r *plinth.Rule) bool { return r.Engine == pipeline.Name }
+	judged := set.Len() > 0 || draws || len(policies) > 0 || listed || slices.ContainsFunc(audits, func(r *plinth.Rule) bool { return !piped(r) })
+	run := &scan.Run{
+		Config: c, Readers: readers(judged, draws || listed || slices.ContainsFunc(audits, piped)), Engines: list, Progress: x.p.show,
+		Today: time.Now().Format(time.DateOnly), Lean: !listed, Modules: x.d.source(c),
+	}
+	if draws {
+		run.Draw = attack.Draw
+	}
+	return run, nil
 }
 
 // asked answers for every graph how somebody on the internet, or who reads credentials in the target, becomes an administrator or gets
