@@ -32,6 +32,7 @@ const (
 //	dismiss_stale_reviews, require_code_owner_reviews, require_last_push_approval, require_conversation_resolution,
 //	restrict_dismissals, restrictions       only some may dismiss reviews, or push
 //	required_status_checks, strict, require_signed_commits, required_linear_history, lock_branch    true where one source asks for it
+//	merge_queue             changes come in by a queue only; absent where nobody tells: the API of classic protections does not
 //	enforce_admins          administrators are held to it
 //	allow_force_pushes, allow_deletions        true where no source forbids it
 func branches(resources []*plinth.Resource) []*plinth.Resource {
@@ -288,6 +289,8 @@ func (p protection) fields(pattern plinth.Value) []plinth.Field {
 	}
 	v, ok := most(p.values(review("required_approving_review_count"), pull, "required_approving_review_count"))
 	put("approvals", v, ok)
+	v, ok = p.queue()
+	put("merge_queue", v, ok)
 	v, ok = p.admins()
 	put("enforce_admins", v, ok)
 	put("allow_force_pushes", p.allowed("allow_force_pushes", "non_fast_forward"), true)
@@ -406,6 +409,15 @@ func (p protection) admins() (plinth.Value, bool) {
 		}
 	}
 	return either(list)
+}
+
+// queue tells whether a ruleset asks for a merge queue.
+func (p protection) queue() (plinth.Value, bool) {
+	if v, ok := either(p.ruled("merge_queue", "")); ok {
+		return v, true
+	}
+	hidden := slices.ContainsFunc(p.classic, func(c *plinth.Resource) bool { return c.Phase == plinth.Live })
+	return plinth.BoolOf(false), !hidden
 }
 
 // adminRole is the number of the repository role of administrators, https://docs.github.com/rest/repos/rules.

@@ -3,13 +3,18 @@ package scm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
 
-const maxBranches = 50 // protected branches of a repository that are asked about one by one
+const (
+	maxBranches = 50 // protected branches of a repository that are asked about one by one
+	maxAdmins   = 20 // administrators of a repository whose activity is asked for one by one
+)
 
 // repository is what is needed of a repository to know what to ask.
 type repository struct {
@@ -64,6 +69,9 @@ func (k *collection) organization(ctx context.Context, path string) {
 		k.object(ctx, path+p)
 	}
 	k.list(ctx, path+"/hooks", "", nil)
+	k.list(ctx, path+"/members?role=admin", "", nil)
+	k.list(ctx, path+"/actions/secrets", "secrets", nil)
+	k.list(ctx, path+"/actions/runner-groups", "runner_groups", nil)
 	k.rulesets(ctx, path, "")
 }
 
@@ -90,6 +98,7 @@ func (k *collection) repository(ctx context.Context, path string) error {
 	k.list(ctx, path+"/hooks", "", nil)
 	if r.Owner.Type == "Organization" {
 		k.list(ctx, path+"/collaborators?affiliation=outside", "", nil)
+		k.administrators(ctx, path)
 	}
 	k.object(ctx, path+"/actions/permissions")
 	k.object(ctx, path+"/actions/permissions/workflow")
@@ -111,6 +120,40 @@ func (k *collection) alerts(ctx context.Context, path string, admin bool) {
 		k.keep(path, []byte(`{"enabled": false}`))
 	case err != nil:
 		k.fail(path, err)
+	}
+}
+
+// administrators asks who administers a repository by a right of one's own, and what the last thing is that each of them pushed or merged
+// within a year: https://docs.github.com/rest/repos/repos#list-repository-activities. Servers of one's own may not know that.
+func (k *collection) administrators(ctx context.Context, path string) {
+	admins := k.list(ctx, path+"/collaborators?affiliation=direct&permission=admin", "", nil)
+	if len(admins) == 0 || len(admins) > maxAdmins {
+		return
+	}
+	all := []json.RawMessage{}
+	for _, raw := range admins {
+		var who struct {
+			Login string `json:"login"`
+		}
+		if json.Unmarshal(raw, &who) != nil || who.Login == "" {
+			return
+		}
+		body, _, _, err := k.client.get(ctx, path+"/activity?time_period=year&per_page=1&actor="+url.QueryEscape(who.Login))
+		var last []json.RawMessage
+		switch {
+		case status(err) == http.StatusNotFound:
+			return
+		case err != nil:
+			k.fail(path+"/activity", err)
+			return
+		case json.Unmarshal(body, &last) != nil:
+			k.fail(path+"/activity", errors.New("the answer is no list"))
+			return
+		}
+		all = append(all, last...)
+	}
+	if body, err := json.Marshal(all); err == nil {
+		k.keep(path+"/activity", body)
 	}
 }
 

@@ -19,6 +19,7 @@ func (k *collection) gitlab(ctx context.Context, name string) error {
 		return err
 	}
 	k.keep(group, redacted(body))
+	k.list(ctx, group+"/members", "", nil)
 	k.list(ctx, group+"/hooks", "", nil)
 	k.list(ctx, group+"/variables", "", withoutValue)
 	all, err := k.client.list(ctx, group+"/projects?include_subgroups=true&archived=false&simple=true", "")
@@ -52,6 +53,7 @@ func (k *collection) project(ctx context.Context, path string) error {
 	k.object(ctx, path+"/approvals")
 	k.list(ctx, path+"/approval_rules", "", nil)
 	k.object(ctx, path+"/push_rule")
+	k.list(ctx, path+"/members", "", nil)
 	k.list(ctx, path+"/protected_branches", "", nil)
 	k.list(ctx, path+"/protected_tags", "", nil)
 	k.list(ctx, path+"/protected_environments", "", nil)

@@ -145,9 +145,20 @@ type collection struct {
 	out *Answers
 }
 
+// named is the path that an answer is kept under: without the query, but where it tells that the list holds administrators alone.
+func named(path string) string {
+	path, query, _ := strings.Cut(path, "?")
+	for _, word := range strings.Split(query, "&") {
+		if word == "role=admin" || word == "permission=admin" {
+			return path + "?" + word
+		}
+	}
+	return path
+}
+
 // keep keeps an answer under its path.
 func (k *collection) keep(path string, body []byte) {
-	path, _, _ = strings.Cut(path, "?")
+	path = named(path)
 	var pretty bytes.Buffer
 	if json.Indent(&pretty, body, "", "  ") != nil {
 		k.fail(path, errors.New("the answer is no JSON"))
@@ -161,7 +172,7 @@ func (k *collection) keep(path string, body []byte) {
 
 // fail notes that a setting could not be looked at. What the service refuses is kept as its answer, and the reader tells it.
 func (k *collection) fail(path string, err error) {
-	path, _, _ = strings.Cut(path, "?")
+	path = named(path)
 	var r *refusal
 	if errors.As(err, &r) && r.status < 500 {
 		body, _ := json.Marshal(map[string]string{"message": r.message, "status": fmt.Sprint(r.status)})

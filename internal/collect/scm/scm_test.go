@@ -94,12 +94,22 @@ func githubAnswers() map[string]func(http.ResponseWriter, *http.Request) {
 		"repos/corp/app/keys":                            says(`[]`),
 		"repos/corp/app/hooks":                           fails(403, "Resource not accessible by integration"),
 		"repos/corp/app/collaborators":                   says(`[{"login": "mia", "role_name": "admin"}]`),
-		"repos/corp/app/actions/permissions":             says(`{"enabled": true, "allowed_actions": "all"}`),
-		"repos/corp/app/actions/permissions/workflow":    says(`{"default_workflow_permissions": "read", "can_approve_pull_request_reviews": false}`),
+		"repos/corp/app/activity": func(w http.ResponseWriter, r *http.Request) {
+			if q := r.URL.Query(); q.Get("actor") == "mia" && q.Get("time_period") == "year" {
+				fmt.Fprint(w, `[{"activity_type": "push", "actor": {"login": "mia"}}]`)
+				return
+			}
+			fmt.Fprint(w, `[]`)
+		},
+		"repos/corp/app/actions/permissions":          says(`{"enabled": true, "allowed_actions": "all"}`),
+		"repos/corp/app/actions/permissions/workflow": says(`{"default_workflow_permissions": "read", "can_approve_pull_request_reviews": false}`),
 		"orgs/corp":                              says(`{"login": "corp", "two_factor_requirement_enabled": true}`),
 		"orgs/corp/actions/permissions":          says(`{"enabled_repositories": "all"}`),
 		"orgs/corp/actions/permissions/workflow": says(`{"default_workflow_permissions": "read"}`),
 		"orgs/corp/hooks":                        says(`[]`),
+		"orgs/corp/members":                      says(`[{"login": "ada"}]`),
+		"orgs/corp/actions/secrets":              says(`{"total_count": 1, "secrets": [{"name": "DEPLOY", "visibility": "all"}]}`),
+		"orgs/corp/actions/runner-groups":        says(`{"total_count": 0, "runner_groups": []}`),
 		"orgs/corp/rulesets":                     says(`[]`),
 		"orgs/corp/repos":                        says(`[` + corpApp + `, {"full_name": "corp/old", "archived": true}]`),
 		"users/mia/repos":                        says(`[]`),
@@ -121,8 +131,9 @@ func TestGitHub(t *testing.T) {
 	}
 	want := []string{
 		"github/repos/corp/app.json", "github/repos/corp/app/actions/permissions.json", "github/repos/corp/app/actions/permissions/workflow.json",
+		"github/repos/corp/app/activity.json",
 		"github/repos/corp/app/branches/main/protection.json", "github/repos/corp/app/branches/release%2F1/protection.json", "github/repos/corp/app/codeowners/errors.json",
-		"github/repos/corp/app/collaborators.json", "github/repos/corp/app/environments.json", "github/repos/corp/app/hooks.json", "github/repos/corp/app/keys.json", "github/repos/corp/app/rulesets.json",
+		"github/repos/corp/app/collaborators.json", "github/repos/corp/app/collaborators?permission=admin.json", "github/repos/corp/app/environments.json", "github/repos/corp/app/hooks.json", "github/repos/corp/app/keys.json", "github/repos/corp/app/rulesets.json",
 		"github/repos/corp/app/rulesets/7.json", "github/repos/corp/app/vulnerability-alerts.json",
 	}
 	if got := names(a); !slices.Equal(got, want) {
@@ -130,6 +141,9 @@ func TestGitHub(t *testing.T) {
 	}
 	if got := string(a.Files["github/repos/corp/app/hooks.json"]); !strings.Contains(got, "not accessible by integration") {
 		t.Errorf("what was refused is told as %s", got)
+	}
+	if got := string(a.Files["github/repos/corp/app/activity.json"]); !strings.Contains(got, `"login": "mia"`) {
+		t.Errorf("the activity of administrators is %s", got)
 	}
 	if len(a.Problems) > 0 || len(waits) > 0 {
 		t.Errorf("problems %v, waits %v", a.Problems, waits)
@@ -149,7 +163,7 @@ func TestOrganization(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := names(a)
-	for _, name := range []string{"github/orgs/corp.json", "github/orgs/corp/hooks.json", "github/repos/corp/app/rulesets/7.json"} {
+	for _, name := range []string{"github/orgs/corp.json", "github/orgs/corp/hooks.json", "github/orgs/corp/members?role=admin.json", "github/orgs/corp/actions/secrets.json", "github/repos/corp/app/rulesets/7.json"} {
 		if !slices.Contains(got, name) {
 			t.Errorf("%s is missing in %s", name, got)
 		}
@@ -230,6 +244,7 @@ func TestGitLab(t *testing.T) {
 		"groups/corp":                            says(`{"full_path": "corp"}`),
 		"groups/corp/projects":                   says(`[` + project + `]`),
 		"groups/corp/variables":                  says(`[]`),
+		"groups/corp/members":                    says(`[{"username": "ada", "access_level": 50, "state": "active"}]`),
 	})
 	for _, name := range []string{"corp/app", "corp"} {
 		var waits []time.Duration

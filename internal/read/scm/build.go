@@ -37,10 +37,15 @@ func kinds() []kind {
 		{repo + `/keys$`, "github/DeployKey", ".", "id", "repository", "", ""},
 		{repo + `/hooks$`, "github/Hook", ".", "id", "repository", "", ""},
 		{repo + `/collaborators$`, "github/Collaborator", ".", "login", "repository", "", ""},
+		{repo + `/collaborators\?admin$`, "", "", "", "", "", "administrators"},
+		{repo + `/activity$`, "", "", "", "", "", "activity"},
 		{repo + `/actions/permissions$`, "github/RepositoryActions", "", "", "repository", "", ""},
 		{repo + `/actions/permissions/workflow$`, "github/WorkflowPermissions", "", "", "repository", "", ""},
 		{repo + `/actions/permissions/fork-pr-contributor-approval$`, "github/ForkApproval", "", "", "repository", "", ""},
 		{org + `$`, "github/Organization", "", "", "", "", ""},
+		{org + `/members\?admin$`, "", "", "", "", "", "administrators"},
+		{org + `/actions/secrets$`, "github/OrganizationSecret", "secrets", "name", "organization", "", ""},
+		{org + `/actions/runner-groups$`, "github/RunnerGroup", "runner_groups", "id", "organization", "", ""},
 		{org + `/rulesets$`, "", ".", "", "", "", ""},
 		{org + `/rulesets/[^/]+$`, "github/Ruleset", "", "", "organization", "", ""},
 		{org + `/hooks$`, "github/OrganizationHook", ".", "id", "organization", "", ""},
@@ -51,6 +56,7 @@ func kinds() []kind {
 		{project + `/approvals$`, "", "", "", "", "", "approvals"},
 		{project + `/approval_rules$`, "", "", "", "", "", "approval_rules"},
 		{project + `/push_rule$`, "", "", "", "", "", "push_rule"},
+		{project + `/members$`, "", "", "", "", "", "members"},
 		{project + `/protected_branches$`, "gitlab/ProtectedBranch", ".", "name", "project", "", ""},
 		{project + `/protected_tags$`, "gitlab/ProtectedTag", ".", "name", "project", "", ""},
 		{project + `/protected_environments$`, "gitlab/ProtectedEnvironment", ".", "name", "project", "", ""},
@@ -58,6 +64,7 @@ func kinds() []kind {
 		{project + `/deploy_keys$`, "gitlab/DeployKey", ".", "id", "project", "", ""},
 		{project + `/variables$`, "gitlab/Variable", ".", "key environment_scope", "project", "", ""},
 		{group + `$`, "gitlab/Group", "", "", "", "", ""},
+		{group + `/members$`, "", "", "", "", "", "members"},
 		{group + `/hooks$`, "gitlab/GroupHook", ".", "id", "group", "", ""},
 		{group + `/variables$`, "gitlab/GroupVariable", ".", "key environment_scope", "group", "", ""},
 	}
@@ -70,6 +77,9 @@ func kinds() []kind {
 
 var known = sync.OnceValue(kinds)
 
+// administrators is the query of a list that holds them alone.
+var administrators = lazy.New(`(?:^|&)(?:role|permission)=admin(?:&|$)`)
+
 // builder makes resources of answers.
 type builder struct {
 	project string
@@ -80,7 +90,10 @@ type builder struct {
 
 // answer takes one answer and tells whether anybody knows its path; one that is an error is told.
 func (b *builder) answer(asked string, v plinth.Value) bool {
-	asked, _, _ = strings.Cut(asked, "?")
+	asked, query, _ := strings.Cut(asked, "?")
+	if administrators.MatchString(query) {
+		asked += "?admin"
+	}
 	all := known()
 	for i := range all {
 		k := &all[i]
