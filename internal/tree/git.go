@@ -52,7 +52,21 @@ type Object struct {
 	Message bool   // of a commit or tag, without its header
 	Path    string // one of the paths that it has had, "" where none is known
 	Data    []byte // not kept after the call
+	Kin     *Kin   // what it has in common with others; nil: nothing is known
 }
+
+// Kin tells what an object has in common with the one that it was made from, which was shown before, in the same goroutine.
+type Kin struct {
+	Serial uint64 // tells the objects of a goroutine apart
+	Base   *Kin   // of what it was made from; nil: it is whole, or that was not shown
+	Copies []Copy // the parts that are the same there, by To; not kept after the call
+	// Kept is what the one who looks at the objects keeps to find it again as that of a Base. It may be what was kept of an object
+	// that nobody needs any more, with another serial number.
+	Kept any
+}
+
+// Copy is a part of an object that is a part of another one.
+type Copy struct{ To, From, Len int }
 
 // Origin is where an object came from.
 type Origin struct {
@@ -405,15 +419,15 @@ func (e entry) tooLarge(lost func(plinth.ProblemKind, string, ...any)) bool {
 }
 
 // shown makes objects of what is read, for visit, and tells of pointers.
-func shown(lost func(plinth.ProblemKind, string, ...any), visit func(Object)) func(entry, []byte) {
+func shown(lost func(plinth.ProblemKind, string, ...any), visit func(Object)) func(entry, []byte, *Kin) {
 	var pointers atomic.Int32
-	return func(e entry, data []byte) {
+	return func(e entry, data []byte, kin *Kin) {
 		if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/v1")) {
 			if pointers.Add(1) <= maxTold {
 				lost(plinth.MissingObject, "%s is a pointer to large file storage; its content was not looked at", e.name())
 			}
 		}
-		o := Object{ID: e.id, Path: e.path, Data: data}
+		o := Object{ID: e.id, Path: e.path, Data: data, Kin: kin}
 		if e.kind != 'b' {
 			o.Message = true
 			_, o.Data, _ = bytes.Cut(data, []byte("\n\n"))
@@ -423,7 +437,7 @@ func shown(lost func(plinth.ProblemKind, string, ...any), visit func(Object)) fu
 }
 
 // stream reads the objects and shows them: those in packs by itself, the others from git.
-func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte, *Kin)) (int, error) {
 	rest, err := h.packed(ctx, jobs, list, show)
 	if err != nil {
 		return 0, err
@@ -437,7 +451,7 @@ func (h *History) stream(ctx context.Context, jobs int, list []entry, lost func(
 }
 
 // asked reads objects from git.
-func (h *History) asked(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+func (h *History) asked(ctx context.Context, jobs int, list []entry, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte, *Kin)) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c := h.command(ctx, "cat-file", "--batch", "--buffer")
@@ -473,7 +487,7 @@ func (h *History) asked(ctx context.Context, jobs int, list []entry, lost func(p
 		}
 		n++
 		g.Go(func() error {
-			show(e, data)
+			show(e, data, nil)
 			select {
 			case free <- data:
 			default:

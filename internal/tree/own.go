@@ -9,7 +9,7 @@ import (
 )
 
 // own reads a history without git, but for the index and what it cannot make. Where that is errUnusual it returns what it has shown already.
-func (h *History) own(ctx context.Context, jobs int, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (n int, known map[string]bool, err error) {
+func (h *History) own(ctx context.Context, jobs int, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte, *Kin)) (n int, known map[string]bool, err error) {
 	s, err := openStore(h.folder)
 	if err != nil {
 		return 0, nil, err
@@ -21,7 +21,7 @@ func (h *History) own(ctx context.Context, jobs int, lost func(plinth.ProblemKin
 		done[o.place] = true
 		if e := s.describe(o.place, int64(len(o.data))); !e.tooLarge(lost) {
 			count.Add(1)
-			show(e, o.data)
+			show(e, o.data, o.kin)
 		}
 	}
 	if err = s.learn(ctx, jobs, each); err == nil {
@@ -55,7 +55,7 @@ func (h *History) own(ctx context.Context, jobs int, lost func(plinth.ProblemKin
 }
 
 // left asks git for the objects that were not made.
-func (h *History) left(ctx context.Context, jobs int, s *store, done []bool, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte)) (int, error) {
+func (h *History) left(ctx context.Context, jobs int, s *store, done []bool, lost func(plinth.ProblemKind, string, ...any), show func(entry, []byte, *Kin)) (int, error) {
 	var rest []string
 	for k := range done {
 		if !done[k] && s.kind[k] != kindTree {

@@ -39,7 +39,7 @@ var (
 // (https://git-scm.com/docs/gitformat-pack): an object is made once from the one that it is a difference to. It calls visit for each, from
 // at most jobs goroutines, and returns the places in list of those that it could not read or that are in no pack. They are left to git,
 // which also tells what is wrong with them.
-func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func(entry, []byte)) (rest []entry, err error) {
+func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func(entry, []byte, *Kin)) (rest []entry, err error) {
 	if h.staged || h.received || len(list) == 0 || len(list[0].id) != 2*idBytes {
 		return list, nil
 	}
@@ -60,7 +60,7 @@ func (h *History) packed(ctx context.Context, jobs int, list []entry, visit func
 	w := &packing{visit: func(o made) {
 		if e := list[o.place]; packKind[e.kind] == o.kind && (e.size < 0 || e.size == int64(len(o.data))) { // what git says of it
 			done[o.place] = true
-			visit(e, o.data)
+			visit(e, o.data, o.kin)
 		}
 	}}
 	for _, name := range names {
@@ -112,6 +112,7 @@ type made struct {
 	kind  uint8
 	data  []byte // not kept after the call
 	base  *made  // what it was made from, which was made before in the same goroutine; nil: it is whole
+	kin   *Kin   // of a blob
 }
 
 // openPack opens the pack of an index, which readIndex has read. place tells where an object is wanted; -1: nowhere.
@@ -380,7 +381,11 @@ type unfolder struct {
 	zip   inflater
 	raw   []byte // room for what is compressed
 	delta []byte
-	free  [][]byte
+	rooms [][]byte // that are free
+	kins  []*Kin   // that are free
+
+	copies []Copy // of the last difference
+	serial uint64
 }
 
 // branch is an object whose differences are being made.
@@ -399,12 +404,13 @@ func (u *unfolder) unfold(root int32) {
 	if !ok {
 		return
 	}
-	stack := []branch{{made{x.place, x.kind, data, nil}, u.kids(root)}}
+	stack := []branch{{made{place: x.place, kind: x.kind, data: data, kin: u.kin(x.kind, nil)}, u.kids(root)}}
 	u.show(&stack[0].made)
 	for len(stack) > 0 {
 		b := &stack[len(stack)-1]
 		if len(b.kids) == 0 {
 			u.drop(b.data)
+			u.free(b.kin)
 			stack = stack[:len(stack)-1]
 			continue
 		}
@@ -421,11 +427,14 @@ func (u *unfolder) unfold(root int32) {
 		if !ok {
 			continue
 		}
-		o := made{child.place, x.kind, data, &b.made}
+		o := made{child.place, x.kind, data, &b.made, u.kin(x.kind, &b.made)}
 		u.show(&o)
-		o.base = nil
+		if o.base = nil; o.kin != nil {
+			o.kin.Base, o.kin.Copies = nil, nil
+		}
 		if len(b.kids) == 0 { // nothing else needs it
 			u.drop(b.data)
+			u.free(b.kin)
 			stack = stack[:len(stack)-1]
 		}
 		stack = append(stack, branch{o, u.kids(k)})
@@ -437,13 +446,13 @@ func (u *unfolder) kids(i int32) []int32 { return u.p.kids[u.p.first[i]:u.p.firs
 // room returns a buffer of a size.
 func (u *unfolder) room(size int) []byte {
 	u.w.held.Add(int64(size))
-	if i := slices.IndexFunc(u.free, func(b []byte) bool { return cap(b) >= size }); i >= 0 {
-		b := u.free[i][:size]
-		u.free = slices.Delete(u.free, i, i+1)
+	if i := slices.IndexFunc(u.rooms, func(b []byte) bool { return cap(b) >= size }); i >= 0 {
+		b := u.rooms[i][:size]
+		u.rooms = slices.Delete(u.rooms, i, i+1)
 		return b
 	}
-	if len(u.free) == spareRooms { // a larger one takes the place of a small one
-		u.free = u.free[1:]
+	if len(u.rooms) == spareRooms { // a larger one takes the place of a small one
+		u.rooms = u.rooms[1:]
 	}
 	return make([]byte, size, size+size/4)
 }
@@ -452,8 +461,31 @@ const spareRooms = 6 // buffers that are kept for the next objects
 
 func (u *unfolder) drop(b []byte) {
 	u.w.held.Add(-int64(len(b)))
-	if len(u.free) < spareRooms {
-		u.free = append(u.free, b)
+	if len(u.rooms) < spareRooms {
+		u.rooms = append(u.rooms, b)
+	}
+}
+
+// kin is what an object of a kind has in common with its base, after the difference between them was made good.
+func (u *unfolder) kin(kind uint8, base *made) *Kin {
+	if kind != kindBlob {
+		return nil
+	}
+	k := &Kin{}
+	if n := len(u.kins); n > 0 {
+		k, u.kins = u.kins[n-1], u.kins[:n-1]
+	}
+	u.serial++
+	if k.Serial = u.serial; base != nil && base.place >= 0 {
+		k.Base, k.Copies = base.kin, u.copies
+	}
+	return k
+}
+
+// free takes back what is known of an object from which all others are made.
+func (u *unfolder) free(k *Kin) {
+	if k != nil {
+		u.kins = append(u.kins, k)
 	}
 }
 
@@ -485,6 +517,7 @@ func (u *unfolder) patch(base []byte) ([]byte, bool) {
 	d = d[n:]
 	out := u.room(int(size))
 	at := 0
+	u.copies = u.copies[:0]
 	for len(d) > 0 {
 		op := d[0]
 		d = d[1:]
@@ -517,6 +550,11 @@ func (u *unfolder) patch(base []byte) ([]byte, bool) {
 		}
 		if start > len(base) || count > len(base)-start || count > len(out)-at {
 			break
+		}
+		if n := len(u.copies); n > 0 && u.copies[n-1].To+u.copies[n-1].Len == at && u.copies[n-1].From+u.copies[n-1].Len == start {
+			u.copies[n-1].Len += count
+		} else {
+			u.copies = append(u.copies, Copy{at, start, count})
 		}
 		at += copy(out[at:], base[start:start+count])
 	}

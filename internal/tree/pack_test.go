@@ -101,8 +101,8 @@ func both(t *testing.T, dir string, list []entry) (own, theirs map[string]string
 	t.Helper()
 	h := &History{dir: dir}
 	var mu sync.Mutex
-	into := func(m map[string]string) func(entry, []byte) {
-		return func(e entry, data []byte) {
+	into := func(m map[string]string) func(entry, []byte, *Kin) {
+		return func(e entry, data []byte, _ *Kin) {
 			mu.Lock()
 			defer mu.Unlock()
 			m[e.id] = string(data)

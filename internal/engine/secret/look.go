@@ -60,11 +60,12 @@ type searcher struct {
 	low     []byte // room for a text in lower case
 	lines   lines  // of the text
 
-	memo    *memo   // what other texts had in common with this one; nil: nothing is kept
-	pieces  []piece // of the text
-	live    []bool  // of the hits: whether they are to be remembered
-	ours    []byte  // the class of the file
-	touched span    // the bytes that the outcome of a hit depends on; both ends may lie outside the text
+	memo    *memo     // what other texts had in common with this one; nil: nothing is kept
+	kin     *tree.Kin // of the text; nil: it has none that is known
+	pieces  []piece   // of the text
+	live    []bool    // of the hits: whether they are to be remembered
+	ours    []byte    // the class of the file
+	touched span      // the bytes that the outcome of a hit depends on; both ends may lie outside the text
 }
 
 // locks are files that name packages, versions and hashes: in them a name near a value says nothing.

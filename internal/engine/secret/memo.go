@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sort"
 	"sync"
+
+	"github.com/plinthsec/plinth/internal/tree"
 )
 
 const (
@@ -57,6 +59,8 @@ type piece struct {
 	span
 	print
 	own         print // of its bytes alone
+	settled     bool  // its own bytes ended it
+	twin        int32 // the same piece in what the text was made from; -1: none
 	low, high   int   // the first and the last of the pieces in its sight
 	sight       span  // these
 	memory            // of the piece, or in the making
@@ -72,14 +76,76 @@ func newMemo() *memo {
 	return m
 }
 
-// cut divides a text into pieces, at the ends of lines that their own bytes choose, so that the same lines give the same pieces
-// wherever they stand.
-func cut(data []byte, pieces []piece) []piece {
-	for from := 0; from < len(data); {
-		to := cutAt(data, from)
-		pieces = append(pieces, piece{span: span{from, to}})
-		from = to
+// kept are the pieces of an object of a history, for the objects that are made from it.
+type kept struct {
+	serial uint64 // of the object
+	class  string
+	pieces []piece
+}
+
+// relative is what is kept of what the text was made from, and the parts of that that are in it; nil: nothing.
+func (s *searcher) relative() (*kept, []tree.Copy) {
+	if s.kin == nil || s.kin.Base == nil {
+		return nil, nil
 	}
+	if k, ok := s.kin.Base.Kept.(*kept); ok && k.serial == s.kin.Base.Serial {
+		return k, s.kin.Copies
+	}
+	return nil, nil
+}
+
+// pass hands the pieces on to the objects that are made from this one.
+func (s *searcher) pass(class string) {
+	if s.kin == nil {
+		return
+	}
+	k, ok := s.kin.Kept.(*kept)
+	if !ok {
+		k = &kept{}
+		s.kin.Kept = k
+	}
+	k.serial, k.class = s.kin.Serial, class
+	k.pieces, s.pieces = s.pieces, k.pieces
+}
+
+// cut divides a text into pieces, at the ends of lines that their own bytes choose, so that the same lines give the same pieces
+// wherever they stand. What the text was made from, if anything is known of it, gives those of the parts that are the same.
+func cut(data []byte, from *kept, copies []tree.Copy, pieces []piece) []piece {
+	var old []piece
+	if from != nil {
+		old = from.pieces
+	}
+	next := 0
+	for at := 0; at < len(data); {
+		p := piece{twin: -1}
+		for len(copies) > 0 && at >= copies[0].To+copies[0].Len {
+			copies = copies[1:]
+		}
+		if len(copies) > 0 && at >= copies[0].To {
+			c := copies[0]
+			was := at - c.To + c.From
+			if next >= len(old) || old[next].start != was {
+				next = sort.Search(len(old), func(i int) bool { return old[i].start >= was })
+			}
+			if next < len(old) && old[next].start == was && old[next].settled && old[next].end <= c.From+c.Len {
+				p.twin, p.settled, p.own = int32(next), true, old[next].own
+				p.span = span{at, at + old[next].end - was}
+				next++
+			}
+		}
+		if p.twin < 0 {
+			p.start = at
+			p.end, p.settled = cutAt(data, at)
+		}
+		pieces = append(pieces, p)
+		at = p.end
+	}
+	sights(pieces)
+	return pieces
+}
+
+// sights finds what each piece sees.
+func sights(pieces []piece) {
 	for i := range pieces {
 		p := &pieces[i]
 		p.low, p.high = i, i
@@ -94,13 +160,12 @@ func cut(data []byte, pieces []piece) []piece {
 		}
 		p.sight = span{pieces[p.low].start, pieces[p.high].end}
 	}
-	return pieces
 }
 
-// cutAt returns where a piece ends.
-func cutAt(data []byte, from int) int {
+// cutAt returns where a piece ends, and whether its own bytes tell.
+func cutAt(data []byte, from int) (end int, settled bool) {
 	limit := min(len(data), from+mostPiece)
-	end := limit
+	end = limit
 	for p := from + leastPiece; p < limit; {
 		i := bytes.IndexByte(data[p:limit], '\n')
 		if i < 0 {
@@ -112,10 +177,10 @@ func cutAt(data []byte, from int) int {
 		}
 		a, b := binary.LittleEndian.Uint64(data[p-9:]), binary.LittleEndian.Uint64(data[p-17:])
 		if h := (a*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(b*0xc2b2ae3d27d4eb4f, 31)) * 0xff51afd7ed558ccd; h>>32%cutEvery == 0 {
-			return p
+			return p, true
 		}
 	}
-	return end
+	return end, false
 }
 
 // class tells the rules that are for the file from those that are for others.
@@ -127,33 +192,62 @@ func (s *searcher) class() string {
 	return string(s.ours)
 }
 
-// recognise finds what is known of the pieces of a file of a class.
-func (m *memo) recognise(class string, data []byte, pieces []piece) {
-	for k, seed := range m.seeds {
-		file := maphash.String(seed, class)
-		for i := range pieces {
-			pieces[i].own[k] = maphash.Bytes(seed, data[pieces[i].start:pieces[i].end])
+// recognise finds what is known of the pieces of a file of a class: what its twin knew of a piece that sees the same, or what was kept of
+// another one.
+func (m *memo) recognise(class string, data []byte, from *kept, pieces []piece) {
+	for i := range pieces {
+		if p := &pieces[i]; p.twin < 0 {
+			p.own = m.print(data[p.start:p.end])
 		}
-		pieces[0].own[k] ^= 0xa0761d6478bd642f             // nothing is before it
-		pieces[len(pieces)-1].own[k] ^= 0xe7037ed1a0b428db // nor behind it
-		for i := range pieces {
-			h := file
-			for j := pieces[i].low; j <= pieces[i].high; j++ {
-				h = bits.RotateLeft64(h*0x9e3779b97f4a7c15, 29) ^ pieces[j].own[k]
+	}
+	var files print
+	for k, seed := range m.seeds {
+		files[k] = maphash.String(seed, class)
+	}
+	for i := range pieces {
+		p := &pieces[i]
+		if p.twin >= 0 && from.class == class && seesSame(pieces, i, from.pieces) {
+			was := &from.pieces[p.twin]
+			p.print, p.memory, p.known = was.print, was.memory, true
+			continue
+		}
+		for k := range p.print {
+			h := files[k]
+			for j := p.low; j <= p.high; j++ {
+				own := pieces[j].own[k]
+				if j == 0 { // nothing is before it
+					own ^= 0xa0761d6478bd642f
+				}
+				if j == len(pieces)-1 { // nor behind it
+					own ^= 0xe7037ed1a0b428db
+				}
+				h = bits.RotateLeft64(h*0x9e3779b97f4a7c15, 29) ^ own
 				if j == i {
 					h = bits.RotateLeft64(h*0xc2b2ae3d27d4eb4f, 31)
 				}
 			}
-			pieces[i].print[k] = h
+			p.print[k] = h
 		}
-	}
-	for i := range pieces {
-		p := &pieces[i]
 		s := &m.shards[p.print[0]%shards]
 		s.mu.RLock()
 		p.memory, p.known = s.kept[p.print]
 		s.mu.RUnlock()
 	}
+}
+
+// seesSame tells whether the pieces in sight of one have as twins those in sight of its twin, and neither text begins or ends there.
+func seesSame(pieces []piece, i int, old []piece) bool {
+	p := &pieces[i]
+	was := &old[p.twin]
+	if p.low == 0 || p.high == len(pieces)-1 || was.low == 0 || was.high == len(old)-1 || i-p.low != int(p.twin)-was.low || p.high-i != was.high-int(p.twin) {
+		return false
+	}
+	for j := p.low; j <= p.high; j++ {
+		if pieces[j].twin != p.twin+int32(j-i) {
+			return false
+		}
+	}
+	return true
 }
 
 // keep remembers the pieces that were new.
@@ -219,8 +313,10 @@ func (p *piece) sees(s span, n int) bool {
 func (s *searcher) recall(data []byte) []match {
 	var found []match
 	emit := func(m match) { found = append(found, m) }
-	s.pieces = cut(data, s.pieces[:0])
-	s.memo.recognise(s.class(), data, s.pieces)
+	from, copies := s.relative()
+	class := s.class()
+	s.pieces = cut(data, from, copies, s.pieces[:0])
+	s.memo.recognise(class, data, from, s.pieces)
 	s.gather(data)
 	s.live = slices.Grow(s.live[:0], len(s.hits))[:len(s.hits)]
 	s.always(data)
@@ -250,6 +346,7 @@ func (s *searcher) recall(data []byte) []match {
 	}
 	if s.steps > 0 {
 		s.memo.keep(s.pieces)
+		s.pass(class)
 	}
 	return found
 }

@@ -41,8 +41,8 @@ func material(t *testing.T) [][]byte {
 	return out
 }
 
-// version changes a text a little.
-func version(r *rand.Rand, text []byte, parts [][]byte) []byte {
+// version changes a text a little, and tells what of it stays.
+func version(r *rand.Rand, text []byte, parts [][]byte) ([]byte, []tree.Copy) {
 	part := parts[r.IntN(len(parts))]
 	from := r.IntN(len(text) + 1)
 	if r.IntN(3) > 0 { // mostly at the end of a line
@@ -52,7 +52,11 @@ func version(r *rand.Rand, text []byte, parts [][]byte) []byte {
 	if r.IntN(4) == 0 {
 		part = nil
 	}
-	return bytes.Join([][]byte{text[:from], part, text[to:]}, nil)
+	same := []tree.Copy{{To: 0, From: 0, Len: from}, {To: from + len(part), From: to, Len: len(text) - to}}
+	if half := from / 2; r.IntN(3) == 0 { // a difference may be less exact than it could be
+		same = []tree.Copy{{To: 0, From: 0, Len: half}, {To: half + 1, From: half + 1, Len: max(0, from-half-1)}, same[1]}
+	}
+	return bytes.Join([][]byte{text[:from], part, text[to:]}, nil), same
 }
 
 // TestMemory: an engine that remembers what it saw finds in each text what one finds that sees it as the first.
@@ -63,6 +67,7 @@ func TestMemory(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		e := New(all)
 		var files [3][]byte
+		var kin [3]*tree.Kin
 		for i := range files {
 			for range 5 + r.IntN(60) {
 				files[i] = append(files[i], parts[r.IntN(len(parts))]...)
@@ -71,10 +76,19 @@ func TestMemory(t *testing.T) {
 		for step := range 25 {
 			i := r.IntN(len(files))
 			path := []string{"a.tf", "b.yaml", "c.json"}[i]
+			now := &tree.Kin{Serial: uint64(step + 1)}
 			if step > 0 {
-				files[i] = version(r, files[i], parts)
+				now.Base = kin[i]
+				files[i], now.Copies = version(r, files[i], parts)
+				if kin[i] != nil && r.IntN(9) == 0 { // what was kept is of another text
+					kin[i].Serial += 100
+				}
+				if r.IntN(9) == 0 {
+					path = "d/" + path
+				}
 			}
-			if d := cmp.Diff(foundIn(t, forgetful(all), path, files[i]), foundIn(t, e, path, files[i])); d != "" {
+			kin[i] = now
+			if d := cmp.Diff(foundIn(t, forgetful(all), path, files[i], nil), foundIn(t, e, path, files[i], now)); d != "" {
 				t.Fatalf("seed %d, step %d: %s", seed, step, d)
 			}
 		}
@@ -105,7 +119,7 @@ func TestMemoryOfParts(t *testing.T) {
 			}
 			for _, p := range [][2]string{{parts[0], "no\n"}, {"no ", parts[1]}, parts} {
 				file := slices.Concat(before, []byte(p[0]), between, []byte(p[1]), behind)
-				if d := cmp.Diff(foundIn(t, forgetful(all), "x", file), foundIn(t, e, "x", file)); d != "" {
+				if d := cmp.Diff(foundIn(t, forgetful(all), "x", file, nil), foundIn(t, e, "x", file, nil)); d != "" {
 					t.Errorf("%q, %d bytes apart: %s", p, far, d)
 				}
 			}
@@ -114,7 +128,7 @@ func TestMemoryOfParts(t *testing.T) {
 		coded := base64.StdEncoding.EncodeToString(slices.Concat(filler(r, 900), []byte("token="+gitlab+"\n")))
 		for _, file := range []string{coded[:900], coded[900:], coded} {
 			file = before + file + "\n"
-			if d := cmp.Diff(foundIn(t, forgetful(all), "x", []byte(file)), foundIn(t, e, "x", []byte(file))); d != "" {
+			if d := cmp.Diff(foundIn(t, forgetful(all), "x", []byte(file), nil), foundIn(t, e, "x", []byte(file), nil)); d != "" {
 				t.Errorf("base64: %s", d)
 			}
 		}
@@ -138,9 +152,9 @@ func forgetful(rules *Set) *Engine {
 }
 
 // foundIn tells what an engine finds in an object of a history.
-func foundIn(t *testing.T, e *Engine, path string, text []byte) []string {
+func foundIn(t *testing.T, e *Engine, path string, text []byte, kin *tree.Kin) []string {
 	t.Helper()
-	e.Object(tree.Object{ID: "o", Path: path, Data: text}, func(p plinth.Problem) { t.Error(p) })
+	e.Object(tree.Object{ID: "o", Path: path, Data: text, Kin: kin}, func(p plinth.Problem) { t.Error(p) })
 	var out []string
 	for _, s := range e.pending["o"] {
 		out = append(out, fmt.Sprint(s.rule.ID, len(s.also), s.hash, s.at.Line, s.at.Col, s.at.EndLine, s.at.EndCol, s.silent != nil))

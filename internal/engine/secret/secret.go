@@ -96,7 +96,7 @@ func (e *Engine) Prepare([]string) { _, _ = e.rules.index() } // what is wrong i
 
 // File looks at one file and tells whether it holds a secret. It may be called from several goroutines; data is not kept.
 func (e *Engine) File(path string, data []byte, problem func(plinth.Problem)) bool {
-	list := e.look(path, data, nil, problem)
+	list := e.look(path, data, nil, nil, problem)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.seen = append(e.seen, list...)
@@ -110,9 +110,9 @@ func (e *Engine) Object(o tree.Object, problem func(plinth.Problem)) bool {
 	if o.Message {
 		path = tree.MessagePath
 	}
-	list := e.look(path, o.Data, e.memory(), problem)
+	list := e.look(path, o.Data, o.Kin, e.memory(), problem)
 	tree.Unpack(path, o.Data, func(member string, data []byte) {
-		for _, s := range e.look(member, data, e.memory(), problem) {
+		for _, s := range e.look(member, data, nil, e.memory(), problem) {
 			s.member = strings.TrimPrefix(member, path)
 			list = append(list, s)
 		}
@@ -152,8 +152,8 @@ func (e *Engine) Origin(id string, o tree.Origin) {
 	delete(e.pending, id)
 }
 
-// look returns the secrets of a text. memory is of texts that were searched before; nil: none.
-func (e *Engine) look(path string, data []byte, memory *memo, problem func(plinth.Problem)) []sighting {
+// look returns the secrets of a text. kin is what it has in common with another one, and memory of texts that were searched before; nil: none.
+func (e *Engine) look(path string, data []byte, kin *tree.Kin, memory *memo, problem func(plinth.Problem)) []sighting {
 	s, err := e.searcher(problem)
 	if err != nil {
 		problem(plinth.Problem{Kind: plinth.Internal, At: plinth.Location{Path: path}, Text: err.Error()})
@@ -165,6 +165,9 @@ func (e *Engine) look(path string, data []byte, memory *memo, problem func(plint
 	}
 	found := s.whole(path, data)
 	body := plainText(data)
+	if s.kin = nil; len(body) > 0 && len(body) == len(data) && &body[0] == &data[0] {
+		s.kin = kin // places are the same in both
+	}
 	if body != nil {
 		found = append(found, s.text(path, body)...)
 	}
