@@ -61,8 +61,7 @@ type Tables struct {
 	partOf map[string][]string // part type → types whose entry lists it
 
 	mu            sync.Mutex
-	into          map[string][]*entry // by provider-form type, of those that were asked for
-	service       map[string]source   // provider-form types in lower case
+	service       map[string]source // provider-form types in lower case
 	parsedService map[string][]serviceDefault
 }
 
