@@ -49,6 +49,7 @@ func Relate(ctx context.Context, s *graph.Scene, e *account.Estate, to graph.Sin
 	w.data()
 	w.images()
 	w.pipelines()
+	w.connections()
 	w.injected()
 	w.leaked()
 	weak := w.weaknesses()
