@@ -117,9 +117,24 @@ func TestMemoryOfParts(t *testing.T) {
 			if far%2 == 0 { // on one line
 				between = bytes.ReplaceAll(between, []byte("\n"), []byte(" "))
 			}
-			for _, p := range [][2]string{{parts[0], "no\n"}, {"no ", parts[1]}, parts} {
-				file := slices.Concat(before, []byte(p[0]), between, []byte(p[1]), behind)
-				if d := cmp.Diff(foundIn(t, forgetful(all), "x", file, nil), foundIn(t, e, "x", file, nil)); d != "" {
+			var base *tree.Kin
+			var was [][]byte // the parts of its text
+			for k, p := range [][2]string{{parts[0], "no\n"}, parts, {"no ", parts[1]}, parts, {parts[0], "no\n"}, {"no ", parts[1]}} {
+				now := [][]byte{before, []byte(p[0]), between, []byte(p[1]), behind}
+				kin := &tree.Kin{Serial: uint64(k + 1), Base: base}
+				for i, to, from := 0, 0, 0; base != nil && i < len(now); i++ {
+					if bytes.Equal(now[i], was[i]) {
+						if n := len(kin.Copies); n > 0 && kin.Copies[n-1].To+kin.Copies[n-1].Len == to {
+							kin.Copies[n-1].Len += len(now[i])
+						} else {
+							kin.Copies = append(kin.Copies, tree.Copy{To: to, From: from, Len: len(now[i])})
+						}
+					}
+					to, from = to+len(now[i]), from+len(was[i])
+				}
+				base, was = kin, now
+				file := slices.Concat(now...)
+				if d := cmp.Diff(foundIn(t, forgetful(all), "x", file, nil), foundIn(t, e, "x", file, kin)); d != "" {
 					t.Errorf("%q, %d bytes apart: %s", p, far, d)
 				}
 			}
@@ -132,6 +147,32 @@ func TestMemoryOfParts(t *testing.T) {
 				t.Errorf("base64: %s", d)
 			}
 		}
+	}
+}
+
+// TestMemoryAtBorders: a piece that stays the same, and so do those before it, leads to a secret once the next one has its value.
+func TestMemoryAtBorders(t *testing.T) {
+	all := ours(t)
+	r := rand.New(rand.NewPCG(8, 8))
+	found := 0
+	for range 200 {
+		e := New(all)
+		before, behind := append(filler(r, 900+r.IntN(100)), "\nlinear_client_secret:"+strings.Repeat(" ", r.IntN(12))+"\n"...), filler(r, 900) // which line ends tell by what is before them
+		none, value := []byte("  nothing is here yet, not even now\n"), []byte("  'c1d4f0a87b3e9265c1d4f0a87b3e9a65'\n")
+		first := &tree.Kin{Serial: 1}
+		if got := foundIn(t, e, "x", slices.Concat(before, none, behind), first); len(got) > 0 {
+			t.Fatal(got)
+		}
+		second := &tree.Kin{Serial: 2, Base: first, Copies: []tree.Copy{{Len: len(before)}, {To: len(before) + len(value), From: len(before) + len(none), Len: len(behind)}}}
+		file := slices.Concat(before, value, behind)
+		got := foundIn(t, e, "x", file, second)
+		if d := cmp.Diff(foundIn(t, forgetful(all), "x", file, nil), got); d != "" {
+			t.Error(d)
+		}
+		found += len(got)
+	}
+	if found == 0 {
+		t.Error("no secret is found")
 	}
 }
 
