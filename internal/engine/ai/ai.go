@@ -74,7 +74,7 @@ type Engine struct {
 	first map[language]*finder // of the words without which a program is not read
 	load  func() error         // reads the embedded data, once somebody needs them
 
-	tokens    sync.Pool // of *[]token
+	rooms     sync.Pool // of *[]word
 	mu        sync.Mutex
 	found     []plinth.Finding
 	resources map[plinth.ID]*plinth.Resource

@@ -41,17 +41,16 @@ func (l *look) program(lang language) {
 		return
 	}
 	words := l.engine.words[lang].find(l.data)
-	room, _ := l.engine.tokens.Get().(*[]token)
+	room, _ := l.engine.rooms.Get().(*[]word)
 	if room == nil {
-		room = new([]token)
+		room = new([]word)
 	}
-	toks := lex(lang, l.data, *room)
+	p := &program{lang, l.data, lex(lang, l.data, *room)}
 	defer func() {
-		clear(toks) // they hold the text
-		*room = toks
-		l.engine.tokens.Put(room)
+		*room = p.words
+		l.engine.rooms.Put(room)
 	}()
-	l.imports(lang, toks)
+	l.imports(p)
 	var open []*audit
 	for _, a := range l.engine.calls {
 		if slices.Contains(a.in, lang) && (len(a.with) == 0 || words.some(a.with)) {
@@ -73,11 +72,20 @@ func (l *look) program(lang language) {
 			last[lastName(meant)] = true
 		}
 	}
-	function := func(callee string) bool { return last[lastName(callee)] }
-	argument := func(name string) bool {
-		return models && (slices.Contains(modelArgs, name) || slices.Contains(promptArgs, name)) || slices.ContainsFunc(open, func(a *audit) bool { return slices.Contains(a.anywhere, name) })
+	meant := map[string]bool{} // names of arguments
+	for _, a := range open {
+		for _, name := range a.anywhere {
+			meant[name] = true
+		}
 	}
-	calls(lang, toks, function, argument, func(c *call) { // those of a like name are among them
+	if models {
+		for _, name := range slices.Concat(modelArgs, promptArgs) {
+			meant[name] = true
+		}
+	}
+	function := func(callee []byte) bool { return last[string(callee[bytes.LastIndexByte(callee, '.')+1:])] }
+	argument := func(name []byte) bool { return meant[string(name)] }
+	p.calls(function, argument, func(c *call) { // those of a like name are among them
 		for _, a := range open {
 			if a.matches(c) {
 				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(c), key(c), c.callee+"("+short(c)+")")
@@ -199,29 +207,39 @@ func (k *condition) holds(c *call) bool {
 }
 
 // imports notes the libraries that a program imports.
-func (l *look) imports(lang language, toks []token) {
-	list := map[language][]string{python: l.engine.known.Python, script: l.engine.known.Script, golang: l.engine.known.Golang}[lang]
-	for i, t := range toks {
-		var what string
+func (l *look) imports(p *program) {
+	list := map[language][]string{python: l.engine.known.Python, script: l.engine.known.Script, golang: l.engine.known.Golang}[p.lang]
+	for i := range p.words {
+		t := &p.words[i]
+		what := i
 		switch {
-		case lang == python && t.kind == name && (t.s == "import" || t.s == "from") && i+1 < len(toks) && toks[i+1].kind == name && (i == 0 || toks[i-1].line < t.line):
-			t = toks[i+1]
-			what = t.s
-		case lang == script && t.kind == text && i > 0 && (toks[i-1].s == "from" || toks[i-1].s == "import" || toks[i-1].s == "(" && i > 1 && (toks[i-2].s == "require" || toks[i-2].s == "import")):
-			what = t.s
-		case lang == golang && t.kind == text && strings.Contains(t.s, "/"):
-			what = t.s
+		case p.lang == python && t.kind == name && (i == 0 || p.words[i-1].line < t.line) && i+1 < len(p.words) && p.words[i+1].kind == name && p.imports(i):
+			what = i + 1
+		case p.lang == script && t.kind == text && i > 0 && (p.imports(i-1) || p.is(i-1, '(') && i > 1 && p.requires(i-2)):
+		case p.lang == golang && t.kind == text && bytes.IndexByte(p.text(i), '/') >= 0:
 		default:
 			continue
 		}
-		if name := library(list, what, lang); name != "" {
-			l.resource("ai/Library", name, l.place(t))
+		if name := library(list, string(p.text(what)), p.lang); name != "" {
+			l.resource("ai/Library", name, l.place(p.words[what]))
 		}
 	}
 }
 
-func (l *look) place(t token) plinth.Location {
-	return plinth.Location{Path: l.path, Line: t.line, Col: t.col, EndLine: t.line, EndCol: t.col + int32(len(t.s))}
+// imports tells whether a word says from where something comes.
+func (p *program) imports(i int) bool {
+	s := p.text(i)
+	return string(s) == "import" || string(s) == "from"
+}
+
+// requires tells whether a word is called with the name of a library.
+func (p *program) requires(i int) bool {
+	s := p.text(i)
+	return string(s) == "import" || string(s) == "require"
+}
+
+func (l *look) place(w word) plinth.Location {
+	return plinth.Location{Path: l.path, Line: w.line, Col: w.col, EndLine: w.line, EndCol: w.col + w.to - w.from}
 }
 
 // library is the library that an import belongs to, "" for others.

@@ -1,6 +1,7 @@
 package ai
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -46,23 +47,30 @@ type token struct {
 	kind  tokenKind
 	s     string
 	inter bool
-	line  int32
-	col   int32
 }
 
-// lexer splits a program into tokens. It knows comments, strings and brackets and nothing else of the language.
+// word is a token as a part of the program's text: most tokens are looked at and nothing more.
+type word struct {
+	kind     tokenKind
+	inter    bool
+	line     int32
+	col      int32
+	from, to int32
+}
+
+// lexer splits a program into words. It knows comments, strings and brackets and nothing else of the language.
 type lexer struct {
 	lang  language
-	data  string
+	data  []byte
 	at    int
 	line  int32
 	start int // of the line
-	out   []token
+	out   []word
 }
 
-// lex appends the tokens of a program to room, which it may be in; a program that is too long is cut. No token refers to data.
-func lex(lang language, data []byte, room []token) []token {
-	l := &lexer{lang: lang, data: string(data), line: 1, out: slices.Grow(room[:0], len(data)/8)}
+// lex appends the words of a program to room, which it may be in; a program that is too long is cut.
+func lex(lang language, data []byte, room []word) []word {
+	l := &lexer{lang: lang, data: data, line: 1, out: room[:0]}
 	for l.at < len(data) && len(l.out) < maxTokens {
 		l.next()
 	}
@@ -79,15 +87,6 @@ var inWord = func() (is [256]bool) {
 
 func isWord(c byte) bool { return inWord[c] }
 
-// marks are the bytes of punctuation, so that none is allocated.
-var marks = func() string {
-	var b [0x80]byte
-	for i := range b {
-		b[i] = byte(i)
-	}
-	return string(b[:])
-}()
-
 func (l *lexer) next() {
 	c := l.data[l.at]
 	rest := l.data[l.at:]
@@ -102,27 +101,27 @@ func (l *lexer) next() {
 	case c < 0x80 && isWord(c):
 		l.word()
 	case l.lang == python && c == '#':
-		l.skip(strings.IndexByte(rest, '\n'))
-	case l.lang != python && strings.HasPrefix(rest, "//"):
-		l.skip(strings.IndexByte(rest, '\n'))
-	case l.lang != python && strings.HasPrefix(rest, "/*"):
-		end := strings.Index(rest[2:], "*/")
+		l.skip(bytes.IndexByte(rest, '\n'))
+	case l.lang != python && c == '/' && len(rest) > 1 && rest[1] == '/':
+		l.skip(bytes.IndexByte(rest, '\n'))
+	case l.lang != python && c == '/' && len(rest) > 1 && rest[1] == '*':
+		end := bytes.Index(rest[2:], []byte("*/"))
 		if end >= 0 {
 			end += 4
 		}
 		l.skip(end)
 	case c == '"' || c == '\'' || c == '`':
-		l.quoted("")
+		l.quoted(false)
 	case isWord(c):
 		l.word()
 	default:
-		l.add(mark, marks[c:c+1], false)
+		l.add(mark, l.at, l.at+1, false)
 		l.at++
 	}
 }
 
-func (l *lexer) add(k tokenKind, s string, inter bool) {
-	l.out = append(l.out, token{kind: k, s: s, inter: inter, line: l.line, col: int32(l.at-l.start) + 1})
+func (l *lexer) add(k tokenKind, from, to int, inter bool) {
+	l.out = append(l.out, word{kind: k, inter: inter, line: l.line, col: int32(l.at-l.start) + 1, from: int32(from), to: int32(to)})
 }
 
 // skip goes n bytes on, to the end where n is negative.
@@ -131,9 +130,9 @@ func (l *lexer) skip(n int) {
 		n = len(l.data) - l.at
 	}
 	part := l.data[l.at : l.at+n]
-	if lines := strings.Count(part, "\n"); lines > 0 {
-		l.line += int32(lines)
-		l.start = l.at + strings.LastIndexByte(part, '\n') + 1
+	if last := bytes.LastIndexByte(part, '\n'); last >= 0 {
+		l.line += int32(bytes.Count(part, []byte("\n")))
+		l.start = l.at + last + 1
 	}
 	l.at += n
 }
@@ -144,41 +143,47 @@ func (l *lexer) word() {
 	for end < len(l.data) && (isWord(l.data[end]) || l.data[end] == '.' && end+1 < len(l.data) && isWord(l.data[end+1])) {
 		end++
 	}
-	s := l.data[l.at:end]
-	if l.lang == python && end < len(l.data) && (l.data[end] == '"' || l.data[end] == '\'') && len(s) <= 2 && strings.Trim(strings.ToLower(s), "rbuf") == "" {
-		l.at = end
-		l.quoted(strings.ToLower(s))
-		return
+	if l.lang == python && end-l.at <= 2 && end < len(l.data) && (l.data[end] == '"' || l.data[end] == '\'') {
+		if prefix := strings.ToLower(string(l.data[l.at:end])); strings.Trim(prefix, "rbuf") == "" {
+			l.at = end
+			l.quoted(strings.Contains(prefix, "f"))
+			return
+		}
 	}
 	kind := name
-	if s[0] >= '0' && s[0] <= '9' {
+	if c := l.data[l.at]; c >= '0' && c <= '9' {
 		kind = number
 	}
-	l.add(kind, s, false)
+	l.add(kind, l.at, end, false)
 	l.at = end
 }
 
 // quoted takes a string. One that is not closed ends with its line, or with the text.
-func (l *lexer) quoted(prefix string) {
-	q := l.data[l.at : l.at+1]
-	long := l.lang == python && strings.HasPrefix(l.data[l.at:], strings.Repeat(q, 3))
-	if long {
-		q = strings.Repeat(q, 3)
+func (l *lexer) quoted(inter bool) {
+	q := l.data[l.at]
+	size := 1
+	if l.lang == python && l.at+2 < len(l.data) && l.data[l.at+1] == q && l.data[l.at+2] == q {
+		size = 3
 	}
-	multi := long || q[0] == '`'
-	raw := l.lang == golang && q[0] == '`'
-	end := l.at + len(q)
-	for end < len(l.data) && !strings.HasPrefix(l.data[end:], q) && (multi || l.data[end] != '\n') {
-		if l.data[end] == '\\' && !raw {
+	multi := size == 3 || q == '`'
+	raw := l.lang == golang && q == '`'
+	from := l.at + size
+	end := from
+	for ; end < len(l.data); end++ {
+		if c := l.data[end]; c == q {
+			if size == 1 || end+2 < len(l.data) && l.data[end+1] == q && l.data[end+2] == q {
+				break
+			}
+		} else if c == '\\' && !raw {
 			end++
+		} else if c == '\n' && !multi {
+			break
 		}
-		end++
 	}
 	end = min(end, len(l.data))
-	body := l.data[l.at+len(q) : max(end, l.at+len(q))]
-	l.add(text, body, strings.Contains(prefix, "f") || l.lang == script && q[0] == '`')
-	if end < len(l.data) && strings.HasPrefix(l.data[end:], q) {
-		end += len(q)
+	l.add(text, from, max(end, from), inter || l.lang == script && q == '`')
+	if end < len(l.data) && l.data[end] == q {
+		end += size
 	}
 	l.skip(end - l.at)
 }
@@ -225,53 +230,107 @@ func (a arg) literal() (string, bool) {
 	return a.tokens[0].s, true
 }
 
+// program is the text of a program and its words.
+type program struct {
+	lang  language
+	data  []byte
+	words []word
+}
+
+// is tells whether a word is a mark.
+func (p *program) is(i int, c byte) bool {
+	return i >= 0 && i < len(p.words) && p.words[i].kind == mark && p.data[p.words[i].from] == c
+}
+
+// text is a word as it is written, a string without its quotes. It is not to be kept.
+func (p *program) text(i int) []byte { return p.data[p.words[i].from:p.words[i].to] }
+
 // calls hands over the calls of a program in the order of their places: those of functions that are meant, and those with an argument
 // of a name that is.
-func calls(lang language, toks []token, function, argument func(string) bool, each func(*call)) {
-	marked := holding(toks, argument)
-	around := ""
-	for i := range toks {
-		t := &toks[i]
+func (p *program) calls(function, argument func(name []byte) bool, each func(*call)) {
+	marked := p.holding(argument)
+	around := -1
+	for i := range p.words {
+		t := &p.words[i]
 		if t.kind != name {
 			continue
 		}
-		if i > 0 && toks[i-1].kind == name && (toks[i-1].s == "def" || toks[i-1].s == "function" || toks[i-1].s == "func" || toks[i-1].s == "class") {
-			if toks[i-1].s != "class" {
-				around = t.s
+		if i > 0 && p.words[i-1].kind == name {
+			switch string(p.text(i - 1)) {
+			case "def", "function", "func":
+				around = i
+				continue
+			case "class":
+				continue
 			}
+		}
+		if !p.is(i+1, '(') || keyword(string(p.text(i))) {
 			continue
 		}
-		if i+1 >= len(toks) || toks[i+1].kind != mark || toks[i+1].s != "(" || keyword(t.s) {
-			continue
+		for len(marked) > 0 && marked[0] < int32(i+1) {
+			marked = marked[1:]
 		}
-		callee := t.s
-		if i > 1 && toks[i-1].kind == mark && toks[i-1].s == "." { // a().b(…): only the last name is known
-			callee = "." + callee
-		}
-		if marked[i+1] || function(callee) {
-			each(&call{callee: callee, line: t.line, col: t.col, endCol: t.col + int32(len(t.s)), args: arguments(lang, toks[i+2:]), function: around})
+		callee := p.text(i)
+		if len(marked) > 0 && marked[0] == int32(i+1) || function(callee) {
+			c := &call{callee: string(callee), line: t.line, col: t.col, endCol: t.col + t.to - t.from, args: arguments(p.lang, p.tokens(i+2))}
+			if i > 1 && p.is(i-1, '.') { // a().b(…): only the last name is known
+				c.callee = "." + c.callee
+			}
+			if around >= 0 {
+				c.function = string(p.text(around))
+			}
+			each(c)
 		}
 	}
 }
 
-// holding returns the opening brackets that an argument of a name that is meant stands in, or an entry of an object in an argument.
-func holding(toks []token, meant func(string) bool) map[int]bool {
-	out := map[int]bool{}
-	var open []int
-	for i := range toks {
-		t := &toks[i]
-		switch {
-		case t.kind == mark && (t.s == "(" || t.s == "{" || t.s == "["):
-			open = append(open, i)
-		case t.kind == mark && (t.s == ")" || t.s == "}" || t.s == "]") && len(open) > 0:
-			open = open[:len(open)-1]
-		case (t.kind == name || t.kind == text) && i+1 < len(toks) && toks[i+1].kind == mark && (toks[i+1].s == "=" || toks[i+1].s == ":") && meant(t.s):
-			for _, at := range open[max(0, len(open)-2):] {
-				out[at] = true
-			}
+// tokens are the words of arguments from one on, up to the bracket that closes them.
+func (p *program) tokens(from int) []token {
+	end := from
+	for depth := 0; end < len(p.words) && end-from <= maxArgument && depth >= 0; end++ {
+		if p.words[end].kind != mark {
+			continue
+		}
+		switch p.data[p.words[end].from] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
 		}
 	}
+	if end == from {
+		return nil
+	}
+	start := p.words[from].from
+	s := string(p.data[start:p.words[end-1].to])
+	out := make([]token, end-from)
+	for i := range out {
+		w := &p.words[from+i]
+		out[i] = token{kind: w.kind, s: s[w.from-start : w.to-start], inter: w.inter}
+	}
 	return out
+}
+
+// holding returns the opening brackets that an argument of a name that is meant stands in, or an entry of an object in an argument, in order.
+func (p *program) holding(meant func(name []byte) bool) []int32 {
+	var out, open []int32
+	for i := range p.words {
+		t := &p.words[i]
+		if t.kind != mark {
+			if t.kind != number && (p.is(i+1, '=') || p.is(i+1, ':')) && meant(p.text(i)) {
+				out = append(out, open[max(0, len(open)-2):]...)
+			}
+			continue
+		}
+		switch p.data[t.from] {
+		case '(', '{', '[':
+			open = append(open, int32(i))
+		case ')', '}', ']':
+			open = open[:max(0, len(open)-1)]
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func keyword(s string) bool {

@@ -10,21 +10,27 @@ import (
 
 const maxSteps = 200 // how deep calls lie in each other; the reader goes less deep
 
-// jenkins is a Jenkinsfile: https://www.jenkins.io/doc/book/pipeline/syntax.
+// jenkins is a Jenkinsfile, https://www.jenkins.io/doc/book/pipeline/syntax, or a file of a shared library.
 type jenkins struct {
 	*look
 	parameters map[string]string         // declared parameters and their kind
 	set        map[string][]plinth.Value // what is assigned to variables and to env
+	given      map[string]bool           // parameters of functions: whoever calls decides them
 	secret     []string                  // variables that hold secrets where the walk is
 	approved   bool                      // somebody was asked
 	busy       map[string]bool           // variables that are being looked up
 }
 
 func jenkinsFile(l *look) {
-	p := &jenkins{look: l, parameters: map[string]string{}, set: map[string][]plinth.Value{}, busy: map[string]bool{}}
+	libraryFile(l)
+	l.released()
+}
+
+// libraryFile judges the steps of a shared library. What pipelines that use it publish is theirs.
+func libraryFile(l *look) {
+	p := &jenkins{look: l, parameters: map[string]string{}, set: map[string][]plinth.Value{}, given: map[string]bool{}, busy: map[string]bool{}}
 	p.learn(get(l.doc, "steps"), 0)
 	p.walk(get(l.doc, "steps"), "", 0)
-	l.released()
 }
 
 // each calls visit for the values right below a statement or an argument.
@@ -63,6 +69,13 @@ func (p *jenkins) learn(v plinth.Value, depth int) {
 			}
 		}
 	}
+	if get(v, "defines").Bool() {
+		for _, x := range get(v, "args").List() {
+			if m := givenName.FindStringSubmatch(get(x, "text").Str()); m != nil {
+				p.given[m[1]] = true
+			}
+		}
+	}
 	if name := get(v, "set").Str(); name != "" {
 		p.set[name] = append(p.set[name], get(v, "value"))
 		if get(v, "value", "call").Str() == "credentials" {
@@ -71,6 +84,9 @@ func (p *jenkins) learn(v plinth.Value, depth int) {
 	}
 	each(v, func(x plinth.Value) { p.learn(x, depth+1) })
 }
+
+// givenName is a parameter of a function: its type, name and default.
+var givenName = lazy.New(`^(?:[\w.]+(?:<[^>]*>)?(?:\[\])?\s+)?(\w+)\s*(?:=|$)`)
 
 // pair notes a NAME=text of withEnv.
 func (p *jenkins) pair(v plinth.Value) {
@@ -96,7 +112,7 @@ func (p *jenkins) walk(v plinth.Value, inside string, depth int) {
 	}
 	switch {
 	case call == "":
-	case call == "sh" || call == "bat" || call == "powershell" || call == "pwsh":
+	case runs(call):
 		script := first
 		if s, ok := get(v, "named").Get("script"); ok {
 			script = s
@@ -128,6 +144,12 @@ func (p *jenkins) walk(v plinth.Value, inside string, depth int) {
 		p.stage(v, first)
 	}
 	p.within(v, call, depth)
+}
+
+// runs tells whether a call runs a script. In the classes of a library the step is one of the pipeline that they are given: steps.sh.
+func runs(call string) bool {
+	last := call[strings.LastIndexByte(call, '.')+1:]
+	return last == "sh" || last == "bat" || last == "powershell" || last == "pwsh"
 }
 
 // within walks what a statement holds, with the secrets that it binds.
@@ -273,8 +295,16 @@ func (p *jenkins) expression(text string, at plinth.Location, depth int) taint {
 	t := taint{}
 	for _, name := range members.FindAllString(quoted.ReplaceAllString(text, ""), -1) {
 		name = strings.NewReplacer("?.", ".", "['", ".", "']", "", `["`, ".", `"]`, "").Replace(name)
+		for _, of := range []string{".env.", ".params."} { // of the pipeline that a class is given: steps.env.X
+			if i := strings.Index(name, of); i > 0 {
+				name = name[i+1:]
+			}
+		}
 		if rest, ok := strings.CutPrefix(name, "env."); ok {
 			name, _, _ = strings.Cut(rest, ".")
+		} else if base, _, _ := strings.Cut(name, "."); p.given[base] || base == "params" && len(p.set[base]) > 0 {
+			t = worse(t, unknown())
+			continue
 		} else if !strings.HasPrefix(name, "params.") && !strings.HasPrefix(name, "pullRequest.") {
 			name, _, _ = strings.Cut(name, ".")
 		}
@@ -336,7 +366,7 @@ func (p *jenkins) assigned(name string, v plinth.Value, depth int) taint {
 		t = worse(t, by)
 	}
 	for _, call := range append([]plinth.Value{v}, get(v, "calls").List()...) {
-		if get(call, "call").Str() != "sh" || !get(call, "named", "returnStdout").Bool() {
+		if !runs(get(call, "call").Str()) || !get(call, "named", "returnStdout").Bool() {
 			if get(call, "call").Str() != "" {
 				t = worse(t, unknown())
 			}

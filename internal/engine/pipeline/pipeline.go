@@ -57,7 +57,7 @@ func (e *Engine) Check(ctx context.Context, g *graph.Graph, _ int, report func(p
 	judges := map[string]func(*look){
 		"github/Workflow": workflowFile, "github/Action": actionFile, "github/Dependabot": dependabotFile, "pre-commit/Configuration": preCommitFile,
 		"gitlab/Pipeline": gitlabFile, "azure/Pipeline": azureFile, "bitbucket/Pipeline": bitbucketFile, "circleci/Pipeline": circleFile,
-		"jenkins/Pipeline": jenkinsFile, "tekton/Object": tektonFile,
+		"jenkins/Pipeline": jenkinsFile, "jenkins/Library": libraryFile, "tekton/Object": tektonFile,
 	}
 	all := &target{files: map[string]*plinth.Resource{}, looks: map[string]*look{}, tekton: &objects{}, templates: &templates{}}
 	var order []*look

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,6 +16,7 @@ const maxBlocks = 150 // blocks and brackets in each other; real pipelines have 
 // are kept as they are written. It never fails: what it does not know it passes over.
 //
 // A statement is a map: call, args (a list), named (a map), body (a list of statements) and then (the calls on its result), or set and value.
+// A function that is defined is a call with a body and defines, its parameters are the args.
 // A fixed text is a string; a text that is put together when the pipeline runs is a map of text, as it is written, pasted, the expressions
 // in it, and calls, those that it is made of.
 type groovy struct {
@@ -118,9 +120,13 @@ var modifiers = map[string]bool{
 	"String": true, "int": true, "Integer": true, "boolean": true, "Boolean": true, "List": true, "Map": true, "Object": true, "ArrayList": true,
 }
 
+// jumps are those behind which nothing is declared.
+var jumps = map[string]bool{"else": true, "return": true, "new": true}
+
 func (g *groovy) statement(path string) plinth.Value {
-	from := g.now().from
+	from, declared := g.now().from, false
 	for modifiers[g.now().text] && g.next().kind == wordToken {
+		declared = declared || !jumps[g.now().text]
 		g.step()
 	}
 	name := g.name()
@@ -131,7 +137,11 @@ func (g *groovy) statement(path string) plinth.Value {
 		v := g.expression(inner, false)
 		return g.made(plinth.MapOf([]plinth.Field{{Key: "set", Value: plinth.StringOf(name)}, {Key: "value", Value: v}}), from, inner)
 	}
-	return g.call(name, from, path, true)
+	v := g.call(name, from, path, true)
+	if _, body := v.Get("body"); body && declared {
+		v = plinth.MapOf(append(slices.Clone(v.Fields()), plinth.Field{Key: "defines", Value: plinth.BoolOf(true)})).WithOrigin(v.Origin())
+	}
+	return v
 }
 
 // name reads an identifier with its members: docker.image, @Library.
@@ -443,17 +453,17 @@ func (g *groovy) named(from int, path string) plinth.Value {
 	return g.mixed([]plinth.Value{ref}, nil, from, path)
 }
 
-// jenkinsfile emits the pipeline of a Jenkinsfile.
-func (r *reading) jenkinsfile(name string, data []byte) {
+// jenkinsfile emits the pipeline of a Jenkinsfile, or a file of a shared library.
+func (r *reading) jenkinsfile(name, kind string, data []byte) {
 	text := document.Text(data)
 	place := placer(name, text)
-	decl := &plinth.Declaration{Address: name, Type: jenkins, At: place(0, len(text)), Header: place(0, 0)}
+	decl := &plinth.Declaration{Address: name, Type: kind, At: place(0, len(text)), Header: place(0, 0)}
 	g := newGroovy(text, place, decl)
 	doc := g.document()
 	if g.lost >= 0 {
 		r.to.Problem(plinth.Problem{Kind: plinth.Unsupported, At: place(g.lost, g.lost), Text: "from here on the Groovy of the file is not understood as a whole"})
 	}
-	r.to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name), Type: jenkins, Project: r.project.Name, Decl: decl, Props: doc, Source: plinth.StringOf(text)})
+	r.to.Resource(&plinth.Resource{ID: plinth.ID("pipeline:" + name), Type: kind, Project: r.project.Name, Decl: decl, Props: doc, Source: plinth.StringOf(text)})
 	r.own.called(name, text)
 }
 

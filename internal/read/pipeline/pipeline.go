@@ -1,5 +1,5 @@
 // Package pipeline reads the files that make a delivery pipeline: GitHub workflows, actions and Dependabot, pre-commit, GitLab
-// CI, Azure Pipelines, Bitbucket and CircleCI.
+// CI, Azure Pipelines, Bitbucket, CircleCI, Tekton, and Jenkins with its shared libraries.
 //
 // Each file is one resource whose Props are the document as written and whose Source is the text of the file: comments and the
 // layout of scripts decide what an expression means. Each job of a workflow is a resource of its own.
@@ -28,6 +28,7 @@ const (
 	bitbucket  = "bitbucket/Pipeline"
 	circleCI   = "circleci/Pipeline"
 	jenkins    = "jenkins/Pipeline"
+	library    = "jenkins/Library"
 	tekton     = "tekton/Object"
 	script     = "pipeline/Script"
 )
@@ -68,6 +69,9 @@ func kindOf(name string, data []byte) string {
 	if ext == ".groovy" && groovyForm.Match(data) {
 		return jenkins
 	}
+	if ext == ".groovy" && libraryForm.MatchString(dir) && !strings.Contains(dir, "/test/") && stepForm.Match(data) {
+		return library
+	}
 	if ext != ".yml" && ext != ".yaml" {
 		return ""
 	}
@@ -98,10 +102,13 @@ func kindOf(name string, data []byte) string {
 
 var (
 	groovyForm = lazy.New(`(?m)^\s*pipeline\s*\{(?s:.*)\bstages\b|^\s*node\s*[({](?s:.*)\bstage\s*[('"]`)
-	fillForm   = lazy.New(`(?:^|[^$])\{\{`) // something else fills it in first
-	azureForm  = lazy.New(`(?m)^\s*- task: \w+@\d+\s*$`)
-	tektonForm = lazy.New(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
-	helmForm   = lazy.New(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
+	// Of a shared library, https://www.jenkins.io/doc/book/pipeline/shared-libraries/#directory-structure, what runs a command.
+	libraryForm = lazy.New(`/vars/$|/src/`)
+	stepForm    = lazy.New(`(?m)(?:^|[\s.({=,])(?:sh|bat|powershell|pwsh)(?:\s*\(\s*|[ \t]+)(?:["']|\w+\s*:[^:])`)
+	fillForm    = lazy.New(`(?:^|[^$])\{\{`) // something else fills it in first
+	azureForm   = lazy.New(`(?m)^\s*- task: \w+@\d+\s*$`)
+	tektonForm  = lazy.New(`(?m)^(?:-\s)?\s*apiVersion:\s*["']?(?:triggers\.)?tekton\.dev/`)
+	helmForm    = lazy.New(`\{\{-?\s*(?:\.|if\s|range\s|with\s|include\s|template\s|end\s)`) // Helm reads its templates
 )
 
 // Read emits one resource for each document and one for each job of a workflow.
@@ -142,8 +149,8 @@ func (r *reading) file(name, kind string, data []byte) {
 		r.to.Problem(plinth.Problem{Kind: plinth.Limit, At: plinth.Location{Path: name}, Text: "a pipeline file of more than 4 MiB"})
 		return
 	}
-	if kind == jenkins {
-		r.jenkinsfile(name, data)
+	if kind == jenkins || kind == library {
+		r.jenkinsfile(name, kind, data)
 		return
 	}
 	found, text := false, document.Text(data)

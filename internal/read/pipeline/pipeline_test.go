@@ -50,6 +50,26 @@ func TestWants(t *testing.T) {
 	}
 }
 
+// TestLibrary shows which files of a repository are a shared library of Jenkins.
+func TestLibrary(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"vars/build.groovy", "def call() { sh 'make' }\n", true},
+		{"ci/vars/build.groovy", "def call() {\n  def x = sh(script: 'a', returnStdout: true)\n}\n", true},
+		{"src/org/acme/Build.groovy", "class Build { def run() { steps.sh \"make\" } }\n", true},
+		{"src/test/groovy/BuildTest.groovy", "class BuildTest { def run() { steps.sh 'make' } }\n", false},
+		{"vars/names.groovy", "def call() { ['push', 'flush'].each { push it } }\n", false},
+		{"lib/build.groovy", "def call() { sh 'make' }\n", false},
+		{"vars/build.txt", "sh 'make'\n", false},
+	} {
+		if got := pipeline.New().Wants(tc.name, []byte(tc.text)); got != tc.want {
+			t.Errorf("Wants(%s) = %v", tc.name, got)
+		}
+	}
+}
+
 // TestContent shows the files that are told by what they hold.
 func TestContent(t *testing.T) {
 	for text, want := range map[string]bool{
