@@ -335,7 +335,7 @@ func (j *judge) message(r *rule.Rule) string {
 }
 
 // names are last steps of a property that tell which thing it is, not what is wrong with it.
-var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "description", "projectid"}
+var names = []string{"name", "id", "arn", "type", "kind", "key", "namespace", "description", "projectid", "user", "username"}
 
 // words says of the deciding property, as the user writes it, what it is, or that it is not set.
 func (j *judge) words(r *rule.Rule) string {
@@ -358,16 +358,34 @@ func (j *judge) words(r *rule.Rule) string {
 		return argument + " is not set"
 	case v.Kind() == plinth.Map || v.Kind() == plinth.List || v.IsUnknown() || o == nil || o.Path == "":
 		return ""
-	case o.Default:
-		return o.Path + " is not set, which means " + quoted(v)
+	}
+	if _, document := v.Document(); document {
+		return ""
+	}
+	name := j.named(r, o)
+	if o.Default {
+		return name + " is not set, which means " + quoted(v)
 	}
 	if own := j.source(o.Path); own.Kind() == plinth.Bool && v.Kind() == plinth.String { // the provider has another word for it
 		v = own
 	}
 	if v.Kind() == plinth.String && v.Str() == "" && !v.Sensitive() {
-		return o.Path + " is empty"
+		return name + " is empty"
 	}
-	return o.Path + " is " + quoted(v)
+	if text := quoted(v); strings.HasPrefix(text, name+" ") { // an instruction says itself what it is
+		return text
+	}
+	return name + " is " + quoted(v)
+}
+
+// named is the deciding property as the source has it. In a source of the provider's form what an expression puts together stands
+// somewhere else than where it belongs; the property itself tells more.
+func (j *judge) named(r *rule.Rule, o *plinth.Origin) string {
+	property := pathText(r.At)
+	if j.res.Decl == nil || !strings.ContainsAny(j.res.Decl.Type, ":/") || strings.HasSuffix(o.Path, property) {
+		return o.Path
+	}
+	return property
 }
 
 // roots are the names of the variables that a place can begin at.
