@@ -14,7 +14,7 @@ import (
 func wordsOf(lang language) []string {
 	switch lang {
 	case python:
-		return strings.Fields("pickle joblib torch keras numpy np.load transformers from_pretrained trust_remote_code langchain llama openai anthropic genai generativeai vertexai bedrock ollama litellm mistral cohere crewai autogen smolagents allow_dangerous allow_code_execution agent.run agent.invoke agent.ainvoke agent_executor vllm diffusers dill haystack dspy pydantic_ai semantic_kernel fastmcp")
+		return strings.Fields("pickle joblib torch keras numpy np.load transformers from_pretrained trust_remote_code langchain llama openai anthropic genai generativeai vertexai bedrock ollama litellm mistral cohere crewai autogen smolagents allow_dangerous allow_code_execution agent.run agent.invoke agent.ainvoke agent_executor vllm diffusers dill haystack dspy pydantic_ai semantic_kernel fastmcp skops gensim paddle catboost")
 	case script:
 		return strings.Fields("openai anthropic genai generative-ai langchain llamaindex ollama @ai-sdk mistral cohere groq-sdk bedrock modelcontextprotocol huggingface vertexai \"ai\" 'ai' @mastra")
 	}
@@ -72,6 +72,13 @@ func (l *look) program(lang language) {
 			last[lastName(meant)] = true
 		}
 	}
+	aliases := map[string]string(nil)
+	if lang == python {
+		aliases = p.aliases()
+		for as, whole := range aliases {
+			last[as] = last[as] || last[lastName(whole)]
+		}
+	}
 	meant := map[string]bool{} // names of arguments
 	for _, a := range open {
 		for _, name := range a.anywhere {
@@ -86,6 +93,7 @@ func (l *look) program(lang language) {
 	function := func(callee []byte) bool { return last[string(callee[bytes.LastIndexByte(callee, '.')+1:])] }
 	argument := func(name []byte) bool { return meant[string(name)] }
 	p.calls(function, argument, func(c *call) { // those of a like name are among them
+		c.whole = resolved([]byte(c.callee), aliases)
 		for _, a := range open {
 			if a.matches(c) {
 				l.report(strings.TrimPrefix(a.rule.ID, Name+"-"), l.at(c), key(c), c.callee+"("+short(c)+")")
@@ -180,7 +188,7 @@ func (a *audit) means(callee string) bool {
 }
 
 func (a *audit) matches(c *call) bool {
-	if len(a.anywhere) == 0 && !a.means(c.callee) {
+	if len(a.anywhere) == 0 && !a.means(c.callee) && (c.whole == "" || !a.means(c.whole)) {
 		return false
 	}
 	for i := range a.has {

@@ -191,6 +191,7 @@ func (l *lexer) quoted(inter bool) {
 // call is one call of a function: what is called, as it is written, and its arguments.
 type call struct {
 	callee   string
+	whole    string // the callee with what its first name is imported for, "" where that is itself
 	line     int32
 	col      int32
 	endCol   int32
