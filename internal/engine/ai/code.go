@@ -117,8 +117,8 @@ var (
 func tested(name string) bool {
 	name = strings.ToLower(name)
 	dir, base := path.Split(name)
-	for _, d := range []string{"test/", "tests/", "__tests__/", "testing/", "spec/", "integration_tests/"} {
-		if strings.HasPrefix(dir, d) || strings.Contains(dir, "/"+d) {
+	for _, d := range [...]string{"/test/", "/tests/", "/__tests__/", "/testing/", "/spec/", "/integration_tests/"} {
+		if strings.HasPrefix(dir, d[1:]) || strings.Contains(dir, d) {
 			return true
 		}
 	}

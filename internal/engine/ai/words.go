@@ -7,16 +7,19 @@ import "bytes"
 type finder struct {
 	words [][]byte
 	index map[string]int
-	least int            // bytes of the shortest word
-	shift [1 << 16]uint8 // by two bytes, how many to go on; 0: a word may have them as the last of its first least bytes
-	here  [1 << 16]uint8 // by the same, one more than the place in lists of the words that have them there
+	least int          // bytes of the shortest word
+	shift [pairs]uint8 // by two bytes, how many to go on; 0: a word may have them as the last of its first least bytes
+	here  [pairs]uint8 // by the same, one more than the place in lists of the words that have them there
 	lists [][]int
 }
 
 const (
+	pairs    = 1 << 12 // of two bytes that are told apart: so few that a processor has them at hand
 	maxShift = 255
 	maxLists = 255 // that a byte can tell apart; the data have a fifth of it
 )
+
+func pairOf(a, b byte) uint16 { return (uint16(a)<<5 ^ uint16(b)) & (pairs - 1) }
 
 // newFinder returns a finder of words of two bytes and more.
 func newFinder(list []string) *finder {
@@ -34,10 +37,10 @@ func newFinder(list []string) *finder {
 	}
 	for i, w := range f.words {
 		for k := 1; k < f.least; k++ {
-			pair := uint16(w[k-1])<<8 | uint16(w[k])
+			pair := pairOf(w[k-1], w[k])
 			f.shift[pair] = min(f.shift[pair], uint8(f.least-1-k))
 		}
-		pair := uint16(w[f.least-2])<<8 | uint16(w[f.least-1])
+		pair := pairOf(w[f.least-2], w[f.least-1])
 		if f.here[pair] == 0 && len(f.lists) < maxLists {
 			f.lists = append(f.lists, nil)
 			f.here[pair] = uint8(len(f.lists))
@@ -52,7 +55,7 @@ func newFinder(list []string) *finder {
 // some tells whether a text has one of the words.
 func (f *finder) some(data []byte) bool {
 	for i := f.least - 1; i < len(data); {
-		pair := uint16(data[i-1])<<8 | uint16(data[i])
+		pair := pairOf(data[i-1], data[i])
 		if on := f.shift[pair]; on > 0 {
 			i += int(on)
 			continue
@@ -78,7 +81,7 @@ func (f *finder) at(pair uint16) []int {
 func (f *finder) find(data []byte) words {
 	var found []bool
 	for i := f.least - 1; i < len(data); {
-		pair := uint16(data[i-1])<<8 | uint16(data[i])
+		pair := pairOf(data[i-1], data[i])
 		if on := f.shift[pair]; on > 0 {
 			i += int(on)
 			continue
