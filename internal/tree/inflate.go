@@ -131,10 +131,13 @@ func (z *inflater) inflate(dst, src []byte) (at, used int, ok bool) {
 			r.fill()
 			n, not := int(r.take(16)), int(r.take(16))
 			from := r.end()
-			if n^not != 0xffff || from > len(src) || n > len(src)-from || n > len(dst)-at {
+			if n^not != 0xffff || from > len(src) || n > len(src)-from {
 				return at, 0, false
 			}
-			at += copy(dst[at:], src[from:from+n])
+			k := copy(dst[at:], src[from:from+n])
+			if at += k; k < n {
+				return at, 0, false
+			}
 			r = bitReader{src: src, at: from + n}
 			continue
 		case 1:

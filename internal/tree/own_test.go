@@ -131,6 +131,13 @@ func imported(t *testing.T, r *rand.Rand) string {
 			default:
 				mode := []string{"100644", "100644", "100755", "120000"}[r.IntN(4)]
 				text := strings.Repeat("same\n", 200) + fmt.Sprint("text ", r.IntN(25))
+				if r.IntN(6) == 0 { // nothing that could be made smaller
+					noise := make([]byte, 3000)
+					for k := range noise {
+						noise[k] = byte(r.Uint32())
+					}
+					text = string(noise)
+				}
 				fmt.Fprintf(&b, "M %s inline %q\n%s", mode, p, data(text))
 			}
 		}
