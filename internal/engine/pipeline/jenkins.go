@@ -143,6 +143,7 @@ func (p *jenkins) walk(v plinth.Value, inside string, depth int) {
 	case call == "stage":
 		p.stage(v, first)
 	}
+	p.handsOn(v, call)
 	p.within(v, call, depth)
 }
 
@@ -284,22 +285,31 @@ var (
 	narrowed = lazy.New(`\.replaceAll\(\s*['"/]\[?\[\^|\.(?:length|size|toInteger|toLong|isEmpty|hashCode|startsWith|endsWith|contains|equals|matches|md5|sha1|sha256)\(|\bas\s+(?:int|Integer)\b|==|!=`)
 )
 
-// expression tells who decides the text of a Groovy expression.
-func (p *jenkins) expression(text string, at plinth.Location, depth int) taint {
+// mentioned are the variables whose text an expression has in it; none where it narrows them.
+func mentioned(text string) []string {
 	if narrowed.MatchString(text) && !strings.Contains(text, "?") {
-		return taint{}
+		return nil
 	}
 	if i := strings.Index(text, "? "); i > 0 && text[i-1] != '?' { // a choice: its condition pastes nothing
 		text = text[i+1:]
 	}
-	t := taint{}
-	for _, name := range members.FindAllString(quoted.ReplaceAllString(text, ""), -1) {
+	list := members.FindAllString(quoted.ReplaceAllString(text, ""), -1)
+	for i, name := range list {
 		name = strings.NewReplacer("?.", ".", "['", ".", "']", "", `["`, ".", `"]`, "").Replace(name)
 		for _, of := range []string{".env.", ".params."} { // of the pipeline that a class is given: steps.env.X
-			if i := strings.Index(name, of); i > 0 {
-				name = name[i+1:]
+			if at := strings.Index(name, of); at > 0 {
+				name = name[at+1:]
 			}
 		}
+		list[i] = name
+	}
+	return list
+}
+
+// expression tells who decides the text of a Groovy expression.
+func (p *jenkins) expression(text string, at plinth.Location, depth int) taint {
+	t := taint{}
+	for _, name := range mentioned(text) {
 		if rest, ok := strings.CutPrefix(name, "env."); ok {
 			name, _, _ = strings.Cut(rest, ".")
 		} else if base, _, _ := strings.Cut(name, "."); p.given[base] || base == "params" && len(p.set[base]) > 0 {

@@ -103,8 +103,9 @@ type target struct {
 	looks     map[string]*look            // those that are judged, by path
 	tekton    *objects
 	templates *templates
-	uses      []taken // of actions, for the Hub
-	scans     *bool   // some pipeline scans; nil before somebody asks
+	library   map[string][]*function // of shared libraries; nil before somebody asks
+	uses      []taken                // of actions, for the Hub
+	scans     *bool                  // some pipeline scans; nil before somebody asks
 }
 
 // look is one file that is being judged.
