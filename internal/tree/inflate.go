@@ -63,7 +63,8 @@ func symbols() (lit [literals]uint32, dist [distances]uint32) {
 // work elsewhere is tables that are made ready for more: this is three times as fast on them as compress/zlib. It is for one goroutine.
 type inflater struct {
 	lit, dist, lengths  codes
-	fixedLit, fixedDist codes // of blocks without codes of their own; empty: not made yet
+	fixedLit, fixedDist codes  // of blocks without codes of their own; empty: not made yet
+	room                []byte // for what is uncompressed
 }
 
 // codes are what the bits that come next mean.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +20,7 @@ const (
 	maxObjects = 4 << 20  // objects of a repository that is read without git: some hundred bytes of memory each
 	maxEntries = 32 << 20 // entries of all its folders: 8 bytes each
 	maxLoose   = 64 << 20 // bytes of loose files that are kept until their turn comes
-	looseHead  = 512      // bytes of a loose object that hold its head, with what may be packed together with it
+	looseHead  = 64       // bytes of a loose object that hold its head
 )
 
 // Kinds of objects: https://git-scm.com/docs/gitformat-pack.
@@ -40,8 +41,9 @@ const (
 type store struct {
 	*gitFolder
 	packs []*packFile
-	loose map[int32][]byte // files, as they are; nil where a file is read again when its turn comes
-	held  int              // bytes of them
+	loose map[int32]loose
+	held  int      // bytes of their files
+	zip   inflater // for the one who opens it
 	sorted
 	kind []uint8
 
@@ -57,6 +59,12 @@ type store struct {
 	order []int32  // commits that refs reach, newest first
 	path  []string // of objects in these, by number
 	met   []bool   // by number
+}
+
+// loose is an object that has a file of its own.
+type loose struct {
+	file       []byte // as it is; nil: it is read again when its turn comes
+	head, size int    // bytes of the object's head, and of the object behind it
 }
 
 type commit struct {
@@ -156,7 +164,7 @@ func unhex(digits []byte) (id [idBytes]byte, ok bool) {
 
 // openStore lists the objects of a repository. What git has to read is errUnusual.
 func openStore(f *gitFolder) (*store, error) {
-	s := &store{gitFolder: f, loose: map[int32][]byte{}, known: map[string]int32{}}
+	s := &store{gitFolder: f, loose: map[int32]loose{}, known: map[string]int32{}}
 	names, err := os.ReadDir(s.in("objects"))
 	if err != nil {
 		return nil, errUnusual
@@ -183,7 +191,7 @@ func (s *store) singles(dir string, ids []byte) ([]byte, error) {
 		return nil, errUnusual
 	}
 	for _, f := range files {
-		if id, err := hex.DecodeString(dir + f.Name()); err == nil && len(id) == idBytes {
+		if id, err := hex.DecodeString(dir + f.Name()); err == nil && len(id) == idBytes && f.Type().IsRegular() {
 			ids = append(ids, id...)
 		}
 	}
@@ -318,34 +326,41 @@ func (s *store) seat() {
 
 // look finds the kind of a loose object: https://git-scm.com/docs/gitformat-loose.
 func (s *store) look(n int32) error {
-	name := s.looseFile(n)
-	info, err := os.Stat(name)
+	data, err := s.readLoose(n)
 	if err != nil {
 		return errUnusual
 	}
-	if info.Size() > maxFile {
-		s.kind[n], s.loose[n] = kindBlob, nil // git tells of it
+	if data == nil {
+		s.kind[n], s.loose[n] = kindBlob, loose{size: maxFile + 1} // git tells of it
 		return nil
 	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return errUnusual
-	}
-	var z inflater
-	kind, _, _ := z.single(data)
+	kind, size, head := s.zip.single(data)
 	if kind == 0 {
 		return errUnusual
 	}
-	if s.kind[n], s.loose[n] = kind, nil; s.held+len(data) <= maxLoose {
-		s.loose[n] = data
-		s.held += len(data)
+	if s.held+len(data) > maxLoose {
+		data = nil
 	}
+	s.kind[n], s.loose[n] = kind, loose{data, head, size}
+	s.held += len(data)
 	return nil
 }
 
-func (s *store) looseFile(n int32) string {
+// readLoose reads the file of a loose object, nil where it is too large.
+func (s *store) readLoose(n int32) ([]byte, error) {
 	id := s.id(n)
-	return s.in("objects/" + id[:2] + "/" + id[2:])
+	f, err := os.Open(s.in("objects/" + id[:2] + "/" + id[2:]))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() > maxFile {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	_, err = io.ReadFull(f, data)
+	return data, err
 }
 
 // single reads the head of a loose object: its kind, its size, and how many bytes the head has. Kind 0 is another form.
@@ -365,14 +380,13 @@ func (z *inflater) single(data []byte) (kind uint8, size, head int) {
 	return kind, size, len(text) + 1
 }
 
-// whole uncompresses a loose object.
-func (z *inflater) whole(data []byte) ([]byte, bool) {
-	_, size, head := z.single(data)
-	if head == 0 || size > maxFile {
+// whole uncompresses a loose object, which is to be used before the next one is.
+func (z *inflater) whole(o loose) ([]byte, bool) {
+	if o.size > maxFile {
 		return nil, false
 	}
-	out := make([]byte, head+size)
-	return out[head:], z.zlib(out, data)
+	z.room = slices.Grow(z.room[:0], o.head+o.size)[:o.head+o.size]
+	return z.room[o.head:], z.zlib(z.room, o.file)
 }
 
 // close lets the packs go.
@@ -411,11 +425,11 @@ func (s *store) each(ctx context.Context, jobs int, kinds func(uint8) bool, visi
 				if i >= len(list) {
 					return nil
 				}
-				data := s.loose[list[i]]
-				if data == nil {
-					data, _ = readAtMost(s.looseFile(list[i]), maxFile) // what cannot be read is left
+				o := s.loose[list[i]]
+				if o.file == nil {
+					o.file, _ = s.readLoose(list[i]) // what cannot be read is left
 				}
-				if data, ok := z.whole(data); ok {
+				if data, ok := z.whole(o); ok {
 					visit(made{place: list[i], kind: s.kind[list[i]], data: data})
 				}
 			}

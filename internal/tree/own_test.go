@@ -293,7 +293,8 @@ func FuzzOwn(f *testing.F) {
 		}
 		_ = s.reach()
 		var z inflater
-		z.whole([]byte(text))
+		z.single([]byte(text))
+		z.whole(loose{file: []byte(text), head: 3, size: len(text)})
 		dir := t.TempDir()
 		for name, data := range map[string]string{"HEAD": ref, "config": config, "packed-refs": text, "refs/x": ref, "objects/x": ""} {
 			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
