@@ -52,8 +52,14 @@ func lineUp(src []byte, list []Edit) {
 	}
 }
 
-// Apply makes the edits, which refer to the bytes of src. Equal edits count once; insertions at one place follow in the order of their
-// text. Overlapping edits, and edits outside src, are an error. Every byte outside of the edits stays; line ends are those of the line before.
+// indent is the indentation of the first line of a text that is not empty.
+func indent(text string) int {
+	text = strings.TrimLeft(text, "\r\n")
+	return len(text) - len(strings.TrimLeft(text, " \t"))
+}
+
+// Apply makes the edits, which refer to the bytes of src. Equal edits count once; of insertions at one place those that are indented more come first: they belong to
+// what stands before. Others follow in the order of their text. Overlapping edits, and edits outside src, are an error. Every byte outside of the edits stays; line ends are those of the line before.
 func Apply(src []byte, edits []Edit) ([]byte, error) {
 	list := slices.Clone(edits)
 	sort.SliceStable(list, func(i, j int) bool {
@@ -63,6 +69,9 @@ func Apply(src []byte, edits []Edit) ([]byte, error) {
 		}
 		if a.To != b.To {
 			return a.To < b.To
+		}
+		if one, other := indent(a.Text), indent(b.Text); a.From == a.To && one != other {
+			return one > other
 		}
 		if one, other := strings.Count(a.Text, "\n") > 1, strings.Count(b.Text, "\n") > 1; one != other {
 			return other // arguments before blocks

@@ -73,7 +73,7 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 		}
 		for _, text := range ex.Files {
 			for _, n := range resources(documents([]byte(text)), form) {
-				if kindOf(n) != kind && form == "cloudformation" {
+				if kindOf(n) != kind && (form == "cloudformation" || !runsPods(kindOf(n)) || !runsPods(kind)) {
 					continue
 				}
 				list := leaves(n, nil, 0)
@@ -94,7 +94,7 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 	for _, list := range good {
 		var all Candidate
 		for _, l := range list {
-			if !l.plain || common[l.key()] {
+			if !l.plain || common[l.key()] || form == "kubernetes" && slices.ContainsFunc(l.path, func(key string) bool { return slices.Contains(chosen, key) }) {
 				continue
 			}
 			c := Candidate{Summary: "set " + l.key(), Named: l.path[len(l.path)-1], Note: runtimeNote(l.path), Edits: change(p, target, l.path, l.value)}
@@ -117,6 +117,14 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 // felt are properties that a program feels while it runs.
 var felt = []string{"readOnlyRootFilesystem", "runAsNonRoot", "capabilities", "privileged", "hostNetwork", "hostPID", "hostIPC", "automountServiceAccountToken"}
 
+// chosen are keys of Kubernetes by which objects find one another, or that say which program runs, as whom and how often: what an
+// example says there is about the example.
+var chosen = []string{
+	"labels", "matchLabels", "matchExpressions", "selector", "podSelector", "namespaceSelector", "labelSelector", "annotations", "name", "namespace", "generateName",
+	"image", "command", "args", "replicas", "minReplicas", "maxReplicas", "minAvailable", "maxUnavailable", "serviceAccountName", "serviceAccount", "serviceName",
+	"volumes", "volumeMounts", "ports", "port", "targetPort", "env", "schedule", "storageClassName", "topologyKey",
+}
+
 func runtimeNote(path []string) string {
 	for _, p := range path {
 		if slices.Contains(felt, p) {
@@ -124,6 +132,15 @@ func runtimeNote(path []string) string {
 		}
 	}
 	return ""
+}
+
+// runsPods tells whether objects of a kind hold the spec of pods.
+func runsPods(kind string) bool {
+	switch kind {
+	case "Pod", "Deployment", "ReplicaSet", "ReplicationController", "StatefulSet", "DaemonSet", "Job", "CronJob":
+		return true
+	}
+	return false
 }
 
 // podAt is where an object of a kind holds the spec of its pods.

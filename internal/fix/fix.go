@@ -125,7 +125,10 @@ func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) 
 
 // turn fixes what it can of the wanted findings that state still has.
 func (w *Work) turn(ctx context.Context, state State, wanted map[string]*Outcome) (map[string][]byte, State, error) {
-	p := &proof{Work: w, old: map[string]*plinth.Finding{}, problems: len(state.Problems)}
+	p := &proof{Work: w, old: map[string]*plinth.Finding{}, problems: map[plinth.Problem]bool{}}
+	for _, x := range state.Problems {
+		p.problems[x] = true
+	}
 	for i := range state.Findings {
 		f := &state.Findings[i]
 		p.old[f.Key] = f
@@ -167,7 +170,7 @@ type proof struct {
 	*Work
 	old      map[string]*plinth.Finding
 	order    []*plinth.Finding // those of old
-	problems int
+	problems map[plinth.Problem]bool
 	trials   []*trial
 }
 
@@ -273,8 +276,9 @@ func (p *proof) takeBack(s State) bool {
 	if again {
 		return true
 	}
-	if len(fresh) > 0 || len(s.Problems) > p.problems {
-		p.blame(fresh, s.Problems, drop)
+	problems := p.brought(s)
+	if len(fresh) > 0 || len(problems) > 0 {
+		p.blame(fresh, problems, drop)
 		return true
 	}
 	for _, t := range p.trials {
@@ -283,6 +287,26 @@ func (p *proof) takeBack(s State) bool {
 		}
 	}
 	return false
+}
+
+// brought are the problems that were not there before. One that only moved is not among them.
+func (p *proof) brought(s State) []plinth.Problem {
+	left := map[plinth.Problem]int{}
+	place := func(x plinth.Problem) plinth.Problem {
+		return plinth.Problem{Kind: x.Kind, At: plinth.Location{Path: x.At.Path}, Text: x.Text}
+	}
+	for x := range p.problems {
+		left[place(x)]++
+	}
+	var out []plinth.Problem
+	for _, x := range s.Problems {
+		if k := place(x); left[k] > 0 {
+			left[k]--
+		} else {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // what is what a finding says and of which resource, without the place within it.
@@ -339,32 +363,61 @@ func (p *proof) lesser(f *plinth.Finding) bool {
 }
 
 // blame drops what brought something new: the candidate that adds the resource, or the one whose finding only became a lesser one;
-// else those of the same resource, of the same file, all unproven ones, all. Where these are several they are put aside and tried alone.
+// else those of the same resource; and those that change a file that no longer reads. That is done for every resource and file at once;
+// where nothing leads to a candidate so, those of the same file are dropped, all unproven ones, all. Where these are several they are
+// put aside and tried alone.
 func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop func(*trial, string)) {
-	why := "it would break something: a file no longer reads"
-	on := func(is func(*trial, *plinth.Finding) bool) func(*trial) bool {
-		return func(t *trial) bool {
-			return slices.ContainsFunc(fresh, func(f *plinth.Finding) bool { return is(t, f) })
+	found := false
+	said := map[string]bool{}
+	for _, f := range fresh {
+		if on := label(f); !said[on] {
+			said[on] = true
+			found = p.blamed(f, p.near(f), drop) || found
 		}
 	}
-	if len(fresh) > 0 {
-		why = "it would bring a new finding: " + fresh[0].Rule.ID + " on " + label(fresh[0])
-		fresh = fresh[:1]
+	for _, x := range problems {
+		if on := x.At.Path; !said[on] {
+			said[on] = true
+			changes := func(t *trial) bool {
+				return slices.ContainsFunc(t.out.Fix.Edits, func(e Edit) bool { return e.Path == on })
+			}
+			found = p.blamed(nil, []func(*trial) bool{func(t *trial) bool { return !t.proven && changes(t) }, changes}, drop) || found
+		}
 	}
-	near := []func(*trial) bool{
-		on(func(t *trial, f *plinth.Finding) bool { return t.out.Fix.Adds != "" && t.out.Fix.Adds == label(f) }),
-		on(func(t *trial, f *plinth.Finding) bool {
-			return label(f) == label(t.finding) && slices.Contains(t.finding.Also, f.Rule)
-		}),
-		on(func(t *trial, f *plinth.Finding) bool { return !t.proven && label(f) == label(t.finding) }),
+	if found {
+		return
+	}
+	var first *plinth.Finding
+	if len(fresh) > 0 {
+		first = fresh[0]
+	}
+	p.blamed(first, []func(*trial) bool{
 		func(t *trial) bool {
-			return !t.proven && (on(func(t *trial, f *plinth.Finding) bool { return f.At.Path == t.finding.At.Path })(t) ||
+			return !t.proven && (first != nil && first.At.Path == t.finding.At.Path ||
 				slices.ContainsFunc(problems, func(x plinth.Problem) bool { return x.At.Path == t.finding.At.Path }))
 		},
 		func(t *trial) bool { return !t.proven },
 		func(*trial) bool { return true },
+	}, drop)
+}
+
+// near are those that a new finding on a resource is blamed on, the likeliest first.
+func (p *proof) near(f *plinth.Finding) []func(*trial) bool {
+	return []func(*trial) bool{
+		func(t *trial) bool { return t.out.Fix.Adds != "" && t.out.Fix.Adds == label(f) },
+		func(t *trial) bool { return label(f) == label(t.finding) && slices.Contains(t.finding.Also, f.Rule) },
+		func(t *trial) bool { return !t.proven && label(f) == label(t.finding) },
 	}
-	for _, is := range near {
+}
+
+// blamed drops the placed candidates of the first kind of which there are any, and tells whether there were. Fresh is the finding that
+// they brought, nil where a file no longer reads.
+func (p *proof) blamed(fresh *plinth.Finding, kinds []func(*trial) bool, drop func(*trial, string)) bool {
+	why := "it would break something: a file no longer reads"
+	if fresh != nil {
+		why = "it would bring a new finding: " + fresh.Rule.ID + " on " + label(fresh)
+	}
+	for _, is := range kinds {
 		var found []*trial
 		for _, t := range p.trials {
 			if t.placed && is(t) {
@@ -373,8 +426,8 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 		}
 		for _, t := range found {
 			aside := len(found) > 1 && !t.alone
-			if len(fresh) > 0 && !aside {
-				p.extend(t, fresh[0])
+			if fresh != nil && !aside {
+				p.extend(t, fresh)
 			}
 			drop(t, why)
 			t.brought = true
@@ -384,9 +437,10 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 			}
 		}
 		if len(found) > 0 {
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // extend puts candidates in line that do away with the finding of a trial, and with the one on the same resource that its present
