@@ -178,6 +178,9 @@ func (e *Engine) File(name string, data []byte, problem func(plinth.Problem)) bo
 		if form := manifestOf(l.path, l.base); form != nil && l.loaded(problem) {
 			l.manifest(form)
 		}
+		if strings.HasSuffix(l.base, ".json") {
+			l.lambdas()
+		}
 		l.settings()
 		l.started()
 		l.prompt()

@@ -28,6 +28,9 @@ func (l *look) binary() bool {
 	if format == "" || format == "pickle" && !l.pickle(bytes.NewReader(l.data), l.data[0] != 0x80, l.path, nil) {
 		return false
 	}
+	if format == "keras-h5" {
+		l.lambdas()
+	}
 	l.model(format)
 	return true
 }
