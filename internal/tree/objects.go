@@ -18,7 +18,7 @@ import (
 
 const (
 	maxObjects = 4 << 20  // objects of a repository that is read without git: some hundred bytes of memory each
-	maxEntries = 32 << 20 // entries of all its folders: 8 bytes each
+	maxEntries = 16 << 20 // entries of all its folders: 8 bytes each
 	maxLoose   = 64 << 20 // bytes of loose files that are kept until their turn comes
 	looseHead  = 64       // bytes of a loose object that hold its head
 )
