@@ -149,6 +149,8 @@ func FuzzFile(f *testing.F) {
 	f.Add("a.ts", "import OpenAI from 'openai'\nclient.responses.create({model: `gpt-${x.email}`, /* */ input: 'a' + user.ssn})")
 	f.Add(".mcp.json", `{"mcpServers": {"f": {"command": "npx", "args": ["-y", "x", "/"], "env": {"A_TOKEN": "k3y"}, "url": "http://a.b"}}}`)
 	f.Add("pyproject.toml", "dependencies = [\n\"openai>=1\",\n]\n")
+	f.Add("b.py", "import a.b as c, d\nfrom torch import (\n  load as l,\n)\nfrom . import x\nl(f); c.d(1)")
+	f.Add("m.json", `{"class_name": "__lambda__", "config": {"code": "4wEAAAAAAAAAAAAAAAMAAAADAAAA2gJvcw=="}}`)
 	list, err := ai.Audits()
 	if err != nil {
 		f.Fatal(err)
