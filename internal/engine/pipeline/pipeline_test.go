@@ -124,13 +124,14 @@ func FuzzFile(f *testing.F) {
 	f.Add("runs: {steps: [{run: \"${{ (a).b['c'][d].* }}\", if: \"!x && contains('a', github.ref)\"}]}\n")
 	f.Add("pipeline { agent { docker 'a:1' }\n environment { T = credentials('t') }\n stages { stage('Deploy prod') { steps { sh \"${T} ${params.X ?: env.CHANGE_TITLE}\" } } } }")
 	f.Add("a:\n  extends: [.b]\n  script: [!reference [.b, script], 'eval \"$CI_COMMIT_TITLE ${X//[^a]/} $(echo a | tr -cd a)\"']\n.b: {script: ['ssh -i k h \"$X\"'], variables: {X: $CI_COMMIT_TAG}}\n")
+	f.Add("def call(Map c = [:], x) { sh \"${c.a} ${x}\"; tell(a: env.CHANGE_TITLE, 'b', \"${env.CHANGE_BRANCH}\") }")
 	audits, err := pipeline.Audits()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		files := map[string]string{}
-		for _, name := range []string{".github/workflows/x.yml", "action.yml", "azure-pipelines.yml", ".gitlab-ci.yml", ".github/dependabot.yml", ".pre-commit-config.yaml", ".circleci/config.yml", "bitbucket-pipelines.yml", "Jenkinsfile"} {
+		for _, name := range []string{".github/workflows/x.yml", "action.yml", "azure-pipelines.yml", ".gitlab-ci.yml", ".github/dependabot.yml", ".pre-commit-config.yaml", ".circleci/config.yml", "bitbucket-pipelines.yml", "Jenkinsfile", "vars/tell.groovy"} {
 			files[name] = text
 		}
 		g := graph.New(readtest.Run(t, read.New(), files).Resources)

@@ -16,8 +16,9 @@ const (
 	identityTrust    = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 	applicationTrust = "terraform:azuread_application_federated_identity_credential"
 
-	maxNames     = 32  // what one input may name, by variables and parameters with several values
-	maxTemplates = 100 // templates of one pipeline, the limit of the service
+	maxNames     = 32   // what one input may name, by variables and parameters with several values
+	maxTries     = 1000 // places that are filled for one input: variables may name each other
+	maxTemplates = 100  // templates of one pipeline, the limit of the service
 )
 
 // connectionInputs are the inputs of tasks that name a connection to Azure, in lower case:
@@ -69,6 +70,7 @@ type connector struct {
 	pipeline *plinth.Resource
 	settings map[string][]string // variables of the pipeline, in lower case, and what they may be
 	called   int
+	tries    int             // places that may still be filled
 	told     map[string]bool // connections that are told, by name and place
 }
 
@@ -141,12 +143,12 @@ func (c *connector) variables(v plinth.Value, depth int) {
 func (c *connector) defaults(r *plinth.Resource, given plinth.Value, of map[string][]string) map[string][]string {
 	out := map[string][]string{}
 	for _, f := range given.Fields() {
-		out[strings.ToLower(f.Key)] = c.resolve(f.Value.Str(), of, 0)
+		out[strings.ToLower(f.Key)] = c.names(f.Value.Str(), of)
 	}
 	declared, _ := r.Props.Get("parameters")
 	for _, f := range declared.Fields() { // the short form: a map of defaults
 		if name := strings.ToLower(f.Key); out[name] == nil {
-			out[name] = c.resolve(f.Value.Str(), nil, 0)
+			out[name] = c.names(f.Value.Str(), nil)
 		}
 	}
 	for _, x := range declared.List() {
@@ -159,7 +161,7 @@ func (c *connector) defaults(r *plinth.Resource, given plinth.Value, of map[stri
 			out[name] = append(out[name], v.Str())
 		}
 		if len(values.List()) == 0 {
-			out[name] = c.resolve(textAt(x, "default"), nil, 0)
+			out[name] = c.names(textAt(x, "default"), nil)
 		}
 	}
 	return out
@@ -168,7 +170,13 @@ func (c *connector) defaults(r *plinth.Resource, given plinth.Value, of map[stri
 // setting is a place in a text that a parameter or a variable fills: groups are the parameter, the variable in an expression, the macro.
 var setting = lazy.New(`\$\{\{\s*parameters(?:\.|\[')([\w.-]+)(?:'\])?\s*\}\}|\$\{\{\s*variables(?:\.|\[')([\w.-]+)(?:'\])?\s*\}\}|\$\(([\w.-]+)\)`)
 
-// resolve returns what a text may become; nothing where that is not known from the files.
+// names returns what a text may become; nothing where that is not known from the files.
+func (c *connector) names(text string, given map[string][]string) []string {
+	c.tries = maxTries
+	return c.resolve(text, given, 0)
+}
+
+// resolve fills the first place of a text in every way, and what comes of it likewise.
 func (c *connector) resolve(text string, given map[string][]string, depth int) []string {
 	at := setting.FindStringSubmatchIndex(text)
 	if at == nil {
@@ -177,7 +185,7 @@ func (c *connector) resolve(text string, given map[string][]string, depth int) [
 		}
 		return []string{text}
 	}
-	if depth > maxCalls {
+	if c.tries--; depth > maxCalls || c.tries < 0 {
 		return nil
 	}
 	values := []string(nil)
@@ -212,7 +220,7 @@ func (c *connector) tasks(r *plinth.Resource, v plinth.Value, given map[string][
 			if !connectionInputs[strings.ToLower(f.Key)] {
 				continue
 			}
-			for _, name := range c.resolve(f.Value.Str(), given, 0) {
+			for _, name := range c.names(f.Value.Str(), given) {
 				c.connected(task, f.Value, name)
 			}
 		}
