@@ -214,6 +214,7 @@ func (p *azurePipeline) steps(list plinth.Value, out bool, depth int) bool {
 		if keep := get(s, "persistCredentials"); keep.Bool() || strings.EqualFold(keep.Str(), "true") {
 			p.add(sight{audit: "pipeline-artipacked", severity: plinth.Medium, at: p.first(keep), around: place(s), path: pathOf(keep), message: "persistCredentials: true"})
 		}
+		p.keyed(s)
 		for _, key := range azureScripts {
 			p.script(s, get(s, key), p.open && out)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/lazy"
 )
 
 // image judges an image that a job of another service than GitHub runs in: a text, or a map with its name. What a variable names is
@@ -100,5 +101,34 @@ func (f *flow) keys(s *step) {
 	}
 	if v := fold(s.with, input); strings.Contains(v.Str(), "secrets.") {
 		f.add(sight{audit: "pipeline-cloud-key", severity: plinth.Medium, at: f.first(v), around: s.around, path: pathOf(v), message: strings.TrimSpace(s.usesAt.Str())})
+	}
+}
+
+var (
+	// keyCommands sign in to a cloud with a long-lived key where the same tool takes a token of the job.
+	keyCommands = lazy.New(`\baz\s+login\s(?:.*\s)?--service-principal\b|\bgcloud\s+auth\s+activate-service-account\s(?:.*\s)?--key-file\b|\baws\s+configure\s+set\s+(?:\S+\s+)*?(?:profile\.\S+\.)?aws_secret_access_key\b`)
+	keyless     = lazy.New(`\s--federated-token\b|\s--identity\b`)
+	keyTool     = lazy.New(`\b(?:az\s+login|gcloud\s+auth\s+activate-service-account|aws\s+configure\s+set)\b`)
+)
+
+// signsIn judges a command that signs in to a cloud with a key.
+func (l *look) signsIn(c command, run plinth.Value, around plinth.Location) {
+	if keyCommands.MatchString(c.text) && !keyless.MatchString(c.text) {
+		tool := strings.Join(strings.Fields(keyTool.FindString(c.text)), " ") // the rest may hold the key
+		l.add(sight{audit: "pipeline-cloud-key", severity: plinth.Medium, at: l.place(c.from, c.to), around: around, path: under(run, tool), message: tool})
+	}
+}
+
+// keyVariables are what tools take a long-lived key of a cloud from.
+var keyVariables = map[string]bool{
+	"ARM_CLIENT_SECRET": true, "AZURE_CLIENT_SECRET": true, "AWS_SECRET_ACCESS_KEY": true, "GOOGLE_CREDENTIALS": true, "GOOGLE_APPLICATION_CREDENTIALS_JSON": true,
+}
+
+// keyed judges a step of Azure Pipelines that is given the key of a cloud: https://learn.microsoft.com/azure/devops/pipelines/library/connect-to-azure.
+func (l *look) keyed(s plinth.Value) {
+	for _, f := range get(s, "env").Fields() {
+		if keyVariables[strings.ToUpper(f.Key)] && strings.Contains(f.Value.Str(), "$(") {
+			l.add(sight{audit: "pipeline-cloud-key", severity: plinth.Medium, at: l.first(f.Value), around: place(s), path: pathOf(f.Value), message: f.Key})
+		}
 	}
 }

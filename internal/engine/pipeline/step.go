@@ -350,6 +350,7 @@ func (l *look) fetches(run plinth.Value, list []command, around plinth.Location)
 			at.EndLine, at.EndCol = end.EndLine, end.EndCol
 			l.add(sight{audit: "pipeline-unverified-script", severity: plinth.Medium, at: at, around: around, path: under(run, c.text), message: strings.TrimSpace(c.text)})
 		}
+		l.signsIn(c, run, around)
 	}
 }
 
