@@ -54,9 +54,10 @@ func newFinder(list []string) *finder {
 
 // some tells whether a text has one of the words.
 func (f *finder) some(data []byte) bool {
+	shift := &f.shift
 	for i := f.least - 1; i < len(data); {
 		pair := pairOf(data[i-1], data[i])
-		if on := f.shift[pair]; on > 0 {
+		if on := shift[pair]; on > 0 {
 			i += int(on)
 			continue
 		}
@@ -80,9 +81,10 @@ func (f *finder) at(pair uint16) []int {
 // find returns which words a text has, nil where it has none.
 func (f *finder) find(data []byte) words {
 	var found []bool
+	shift := &f.shift
 	for i := f.least - 1; i < len(data); {
 		pair := pairOf(data[i-1], data[i])
-		if on := f.shift[pair]; on > 0 {
+		if on := shift[pair]; on > 0 {
 			i += int(on)
 			continue
 		}

@@ -35,8 +35,8 @@ type memo struct {
 
 type shard struct {
 	mu      sync.RWMutex
-	kept    map[print]memory
-	windows map[print][][]int // matches of expressions in windows
+	kept    map[uint64]remembered // by the first half of the print
+	windows map[print][][]int     // matches of expressions in windows
 }
 
 // print tells a piece, with what is around it, from all others.
@@ -52,6 +52,12 @@ type rest struct {
 	hits    []hit
 	runs    []int32 // of base64 or hexadecimal text
 	escapes [len(escapes)][]int32
+}
+
+// remembered is what is known of a piece whose print has this second half.
+type remembered struct {
+	half uint64
+	memory
 }
 
 // piece is a part of the text that is being searched.
@@ -71,7 +77,7 @@ type piece struct {
 func newMemo() *memo {
 	m := &memo{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for i := range m.shards {
-		m.shards[i].kept, m.shards[i].windows = map[print]memory{}, map[print][][]int{}
+		m.shards[i].kept, m.shards[i].windows = map[uint64]remembered{}, map[print][][]int{}
 	}
 	return m
 }
@@ -230,8 +236,11 @@ func (m *memo) recognise(class string, data []byte, from *kept, pieces []piece) 
 		}
 		s := &m.shards[p.print[0]%shards]
 		s.mu.RLock()
-		p.memory, p.known = s.kept[p.print]
+		was, ok := s.kept[p.print[0]]
 		s.mu.RUnlock()
+		if p.known = ok && was.half == p.print[1]; p.known {
+			p.memory = was.memory
+		}
 	}
 }
 
@@ -262,7 +271,7 @@ func (m *memo) keep(pieces []piece) {
 		if len(s.kept) >= maxKept {
 			clear(s.kept)
 		}
-		s.kept[p.print] = p.memory
+		s.kept[p.print[0]] = remembered{p.print[1], p.memory}
 		s.mu.Unlock()
 	}
 }
