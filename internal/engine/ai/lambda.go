@@ -30,7 +30,7 @@ var powers = []string{
 
 // lambdas finds the layers of a Keras model that are code, in what describes the model: a JSON text, also in the middle of an HDF5 file.
 func (l *look) lambdas() {
-	if !bytes.Contains(l.data, []byte("lambda")) {
+	if !bytes.Contains(l.data, []byte(`"lambda"`)) && !bytes.Contains(l.data, []byte(`"__lambda__"`)) { // the expression takes its time
 		return
 	}
 	at := lambdaForm.Compiled().FindIndex(l.data)
