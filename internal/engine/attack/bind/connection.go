@@ -268,7 +268,7 @@ func (c *connector) principals(i int32) []*plinth.Resource {
 	r := c.Resources()[i]
 	switch {
 	case r.External:
-	case r.Type == managedIdentity, r.Type == "terraform:azuread_service_principal":
+	case r.Type == managedIdentity, strings.HasSuffix(r.Type, ":azuread_service_principal"): // one that is there already, too
 		return []*plinth.Resource{r}
 	case r.Type == "terraform:azuread_application", r.Type == "terraform:azuread_application_registration":
 		var out []*plinth.Resource
@@ -314,7 +314,7 @@ func (c *connector) trusts(i, k int32, credentials plinth.Value, name string) []
 // about tells whether a federated credential is one of the k-th resource: it refers to it, or to the application of it.
 func (c *connector) about(trust, k int32) bool {
 	for _, of := range c.Refers(trust) {
-		if of == k || c.Resources()[k].Type == "terraform:azuread_service_principal" && slices.Contains(c.Refers(k), of) {
+		if of == k || strings.HasSuffix(c.Resources()[k].Type, ":azuread_service_principal") && slices.Contains(c.Refers(k), of) {
 			return true
 		}
 	}
