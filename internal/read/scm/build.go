@@ -66,6 +66,7 @@ func kinds() []kind {
 		{group + `$`, "gitlab/Group", "", "", "", "", ""},
 		{group + `/members$`, "", "", "", "", "", "members"},
 		{group + `/hooks$`, "gitlab/GroupHook", ".", "id", "group", "", ""},
+		{`^(application/settings)$`, "gitlab/ApplicationSettings", "", "", "", "", ""},
 		{group + `/variables$`, "gitlab/GroupVariable", ".", "key environment_scope", "group", "", ""},
 	}
 	out := make([]kind, len(list))

@@ -34,9 +34,9 @@ func (reader) Name() string { return "scm" }
 
 var (
 	// keyed is the beginning of an object whose keys are paths of an API.
-	keyed = lazy.New(`^\s*\{\s*"/?(repos/[^"/\s]+/[^"/\s]+|orgs/[^"/\s]+|projects/[^"/\s]+|groups/[^"/\s]+)(/[^"\s]*)?"\s*:\s*[\[{]`)
+	keyed = lazy.New(`^\s*\{\s*"/?(repos/[^"/\s]+/[^"/\s]+|orgs/[^"/\s]+|projects/[^"/\s]+|groups/[^"/\s]+|application/settings)(/[^"\s]*)?"\s*:\s*[\[{]`)
 	// filed is the name of a file that holds one answer.
-	filed = lazy.New(`^(?:.*/)?(?:github/((?:repos/[^/]+|orgs)/[^/]+(?:/.+)?)|gitlab/((?:projects|groups)/[^/]+(?:/.+)?))\.json$`)
+	filed = lazy.New(`^(?:.*/)?(?:github/((?:repos/[^/]+|orgs)/[^/]+(?:/.+)?)|gitlab/((?:projects|groups)/[^/]+(?:/.+)?|application/settings))\.json$`)
 )
 
 // Wants decides by the shape, and by the folder where a name says what was asked.
