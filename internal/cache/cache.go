@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -113,6 +114,28 @@ type Store struct {
 	files   map[string]File
 	units   map[unitName]Unit
 	changed bool
+}
+
+// New returns an empty store that is never written; now is when the run began, before it looked at any file.
+func New(now time.Time) *Store {
+	return &Store{time: now, files: map[string]File{}, units: map[unitName]Unit{}}
+}
+
+// Again returns a store for a further run over the same target, which knows what this one has found out. The disk may not tell that the
+// content of some files has changed: these are read again.
+func (s *Store) Again(changed []string, now time.Time) *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carry()
+	next := New(now)
+	next.oldFiles, next.oldUnits = maps.Clone(s.files), s.units
+	for _, name := range changed {
+		if f, ok := next.oldFiles[name]; ok {
+			f.Stat = Stat{}
+			next.oldFiles[name] = f
+		}
+	}
+	return next
 }
 
 // Open opens the store of a key in a folder, which may not exist; now is when the run began, before it looked at any file. What is

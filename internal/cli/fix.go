@@ -15,7 +15,9 @@ import (
 
 	"github.com/plinthsec/plinth"
 	"github.com/plinthsec/plinth/internal/all"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/collect/scm"
+	"github.com/plinthsec/plinth/internal/engine/secret"
 	"github.com/plinthsec/plinth/internal/fix"
 	"github.com/plinthsec/plinth/internal/rule"
 	"github.com/plinthsec/plinth/internal/scan"
@@ -70,7 +72,14 @@ type fixRun struct {
 	tree *tree.Tree
 	conf *plinth.Config
 	down *downloads
-	set  *rule.Set
+	p    *progress
+
+	set     *rule.Set
+	secrets *secret.Set
+	audits  []*plinth.Rule
+
+	known   *cache.Store    // what the looks so far have found out
+	changed map[string]bool // files that some look saw changed
 }
 
 func runFix(cmd *cobra.Command, s Streams, f *fixFlags, args []string) error {
@@ -98,10 +107,18 @@ func runFix(cmd *cobra.Command, s Streams, f *fixFlags, args []string) error {
 		if err != nil {
 			return fault{err}
 		}
+		secrets, err := all.Secrets(c.RuleDirs)
+		if err != nil {
+			return fault{err}
+		}
+		audits, err := all.Audits()
+		if err != nil {
+			return err
+		}
 		if f.online && c.Offline {
 			return faultf("--online asks GitHub over the network, and --offline forbids that")
 		}
-		r := &fixRun{fixFlags: f, tree: t, conf: c, down: d, set: set}
+		r := &fixRun{fixFlags: f, tree: t, conf: c, down: d, p: p, set: set, secrets: secrets, audits: audits, known: cache.New(time.Now()), changed: map[string]bool{}}
 		return r.run(cmd.Context(), s, p, names, pins)
 	})
 }
@@ -190,21 +207,17 @@ func fixExit(before fix.State, outs []fix.Outcome, c *plinth.Config) error {
 	return nil
 }
 
-// look scans the target with some of its files changed.
+// look scans the target with some of its files changed. What it finds out about the others is not found out again.
 func (r *fixRun) look(ctx context.Context, changed map[string][]byte) (fix.State, error) {
 	t := *r.tree
 	t.FS = fix.Overlay{Base: r.tree.FS, Changed: changed}
-	audits, err := all.Audits()
-	if err != nil {
-		return fix.State{}, err
+	for name := range changed {
+		r.changed[name] = true
 	}
-	secrets, err := all.Secrets(r.conf.RuleDirs)
-	if err != nil {
-		return fix.State{}, err
-	}
+	r.known = r.known.Again(slices.Collect(maps.Keys(r.changed)), time.Now())
 	run := &scan.Run{
-		Config: r.conf, Readers: append(all.Readers(), all.PipelineReaders()...), Engines: all.Engines(r.set, audits, secrets, r.conf),
-		Today: time.Now().Format(time.DateOnly), Modules: r.down.source(r.conf),
+		Config: r.conf, Readers: append(all.Readers(), all.PipelineReaders()...), Engines: all.Engines(r.set, r.audits, r.secrets, r.conf),
+		Today: time.Now().Format(time.DateOnly), Modules: r.down.source(r.conf), Cache: r.known, Progress: r.p.show,
 	}
 	res, err := run.Scan(ctx, &t)
 	if err != nil {

@@ -1,6 +1,7 @@
 package fix
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,21 @@ import (
 type Terraform struct {
 	Examples func(id string) []rule.Example
 	Files    []string // all paths of the target, to find a variable's declaration
+
+	parsed map[string]*splice.File // by path, of those that were asked for
+}
+
+// parse parses a file, if it is not the one that it was the last time.
+func (t *Terraform) parse(name string, src []byte) (*splice.File, error) {
+	if f := t.parsed[name]; f != nil && bytes.Equal(f.Source, src) {
+		return f, nil
+	}
+	f, err := splice.Parse(name, src)
+	if t.parsed == nil {
+		t.parsed = map[string]*splice.File{}
+	}
+	t.parsed[name] = f
+	return f, err
 }
 
 // setting is one difference between two blocks: an argument or a nested block that is to be there, or an argument that is not.
@@ -51,7 +67,7 @@ func (t *Terraform) Propose(f *plinth.Finding, read func(string) ([]byte, error)
 	if err != nil {
 		return nil, "the file cannot be read: " + err.Error()
 	}
-	file, err := splice.Parse(decl.At.Path, src)
+	file, err := t.parse(decl.At.Path, src)
 	if err != nil {
 		return nil, "the file does not parse"
 	}
@@ -102,7 +118,7 @@ func (t *Terraform) examples(id string) (bad, good []*splice.File) {
 			continue
 		}
 		for _, text := range ex.Files {
-			f, err := splice.Parse("example.tf", []byte(text))
+			f, err := t.parse("example "+text, []byte(text))
 			if err != nil {
 				continue
 			}
@@ -505,7 +521,7 @@ func (e *editing) file(p string) *splice.File {
 	}
 	src, err := e.read(p)
 	if err == nil {
-		e.files[p], _ = splice.Parse(p, src)
+		e.files[p], _ = e.parse(p, src)
 	}
 	return e.files[p]
 }
