@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/plinthsec/plinth"
@@ -82,12 +83,16 @@ type trial struct {
 func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) ([]Outcome, map[string][]byte, error) {
 	outs := make([]Outcome, len(chosen))
 	at := map[string]*Outcome{}
+	state := named(before)
+	name := map[*plinth.Finding]string{}
+	for i := range before.Findings {
+		name[&before.Findings[i]] = state.Findings[i].Key
+	}
 	for i, f := range chosen {
 		outs[i].Finding = f
-		at[f.Key] = &outs[i]
+		at[name[f]] = &outs[i]
 	}
 	done := map[string][]byte{}
-	state := before
 	for range maxTurns {
 		turn := &Work{Lesser: w.Lesser, Propose: w.Propose, Read: func(p string) ([]byte, error) {
 			if b, ok := done[p]; ok {
@@ -97,7 +102,8 @@ func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) 
 		}, Look: func(ctx context.Context, changed map[string][]byte) (State, error) {
 			all := maps.Clone(done)
 			maps.Copy(all, changed)
-			return w.Look(ctx, all)
+			s, err := w.Look(ctx, all)
+			return named(s), err
 		}}
 		files, next, err := turn.turn(ctx, state, at)
 		if err != nil {
@@ -121,6 +127,20 @@ func (w *Work) Run(ctx context.Context, before State, chosen []*plinth.Finding) 
 		}
 	}
 	return outs, done, nil
+}
+
+// named gives findings other keys, for the run alone: fingerprints of objects of one name in several files are told apart by counting, and
+// with one of them gone the others would change theirs.
+func named(s State) State {
+	s.Findings = slices.Clone(s.Findings)
+	count := map[string]int{}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		f.Key = what(f) + "\x00" + f.Path
+		count[f.Key]++
+		f.Key += "\x00" + strconv.Itoa(count[f.Key])
+	}
+	return s
 }
 
 // turn fixes what it can of the wanted findings that state still has.
@@ -202,7 +222,7 @@ func (p *proof) round(ctx context.Context) (bool, error) {
 // waits tells whether another of its resource is being tried alone.
 func (p *proof) waits(of *trial) bool {
 	return of.alone && slices.ContainsFunc(p.trials, func(t *trial) bool {
-		return t != of && t.placed && !t.proven && t.alone && label(t.finding) == label(of.finding)
+		return t != of && t.placed && !t.proven && t.alone && on(t.finding) == on(of.finding)
 	})
 }
 
@@ -358,7 +378,7 @@ func (p *proof) follow(next State, wanted map[string]*Outcome) {
 // lesser tells whether a placed candidate does away with a more severe finding of the same resource.
 func (p *proof) lesser(f *plinth.Finding) bool {
 	return slices.ContainsFunc(p.trials, func(t *trial) bool {
-		return t.placed && label(t.finding) == label(f) && t.finding.Rule.Severity > f.Rule.Severity
+		return t.placed && on(t.finding) == on(f) && t.finding.Rule.Severity > f.Rule.Severity
 	})
 }
 
@@ -370,16 +390,16 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 	found := false
 	said := map[string]bool{}
 	for _, f := range fresh {
-		if on := label(f); !said[on] {
-			said[on] = true
+		if at := on(f); !said[at] {
+			said[at] = true
 			found = p.blamed(f, p.near(f), drop) || found
 		}
 	}
 	for _, x := range problems {
-		if on := x.At.Path; !said[on] {
-			said[on] = true
+		if at := x.At.Path; !said[at] {
+			said[at] = true
 			changes := func(t *trial) bool {
-				return slices.ContainsFunc(t.out.Fix.Edits, func(e Edit) bool { return e.Path == on })
+				return slices.ContainsFunc(t.out.Fix.Edits, func(e Edit) bool { return e.Path == at })
 			}
 			found = p.blamed(nil, []func(*trial) bool{func(t *trial) bool { return !t.proven && changes(t) }, changes}, drop) || found
 		}
@@ -405,8 +425,8 @@ func (p *proof) blame(fresh []*plinth.Finding, problems []plinth.Problem, drop f
 func (p *proof) near(f *plinth.Finding) []func(*trial) bool {
 	return []func(*trial) bool{
 		func(t *trial) bool { return t.out.Fix.Adds != "" && t.out.Fix.Adds == label(f) },
-		func(t *trial) bool { return label(f) == label(t.finding) && slices.Contains(t.finding.Also, f.Rule) },
-		func(t *trial) bool { return !t.proven && label(f) == label(t.finding) },
+		func(t *trial) bool { return on(f) == on(t.finding) && slices.Contains(t.finding.Also, f.Rule) },
+		func(t *trial) bool { return !t.proven && on(f) == on(t.finding) },
 	}
 }
 
@@ -446,7 +466,7 @@ func (p *proof) blamed(fresh *plinth.Finding, kinds []func(*trial) bool, drop fu
 // extend puts candidates in line that do away with the finding of a trial, and with the one on the same resource that its present
 // candidate would bring.
 func (p *proof) extend(t *trial, fresh *plinth.Finding) {
-	if label(fresh) != label(t.finding) || t.out.Fix.joined == maxJoined {
+	if on(fresh) != on(t.finding) || t.out.Fix.joined == maxJoined {
 		return
 	}
 	as := *t.finding // the place in the files as they are
@@ -507,6 +527,14 @@ func (e Edit) conflicts(o Edit) bool {
 		return false
 	}
 	return e.From < o.To && o.From < e.To || argument(e) != "" && argument(e) == argument(o) && e.From == e.To && e.From == o.From
+}
+
+// on tells resources apart, those of one name in several files, too.
+func on(f *plinth.Finding) string {
+	if f.Resource == nil || f.Resource.Decl == nil {
+		return label(f)
+	}
+	return label(f) + "\x00" + f.Resource.Decl.At.Path
 }
 
 func label(f *plinth.Finding) string {
