@@ -94,7 +94,7 @@ func (d *Document) candidates(p *page, target *yaml.Node, form, id string) []Can
 	for _, list := range good {
 		var all Candidate
 		for _, l := range list {
-			if !l.plain || common[l.key()] || form == "kubernetes" && slices.ContainsFunc(l.path, func(key string) bool { return slices.Contains(chosen, key) }) {
+			if !l.plain || common[l.key()] || form == "kubernetes" && theirs(kind, l.path) {
 				continue
 			}
 			c := Candidate{Summary: "set " + l.key(), Named: l.path[len(l.path)-1], Note: runtimeNote(l.path), Edits: change(p, target, l.path, l.value)}
@@ -122,7 +122,16 @@ var felt = []string{"readOnlyRootFilesystem", "runAsNonRoot", "capabilities", "p
 var chosen = []string{
 	"labels", "matchLabels", "matchExpressions", "selector", "podSelector", "namespaceSelector", "labelSelector", "annotations", "name", "namespace", "generateName",
 	"image", "command", "args", "replicas", "minReplicas", "maxReplicas", "minAvailable", "maxUnavailable", "serviceAccountName", "serviceAccount", "serviceName",
-	"volumes", "volumeMounts", "ports", "port", "targetPort", "env", "schedule", "storageClassName", "topologyKey",
+	"volumes", "volumeMounts", "ports", "port", "targetPort", "env", "schedule", "storageClassName", "topologyKey", "runAsUser", "runAsGroup", "fsGroup",
+	"targetRevision", "revision", "ref", "tag", "version", "branch", "digest", "semver", "startingDeadlineSeconds", "activeDeadlineSeconds", "externalName",
+}
+
+// theirs tells whether only the owner knows what an object of Kubernetes says at a path.
+func theirs(kind string, path []string) bool {
+	if kind == "Service" && slices.Equal(path, []string{"spec", "type"}) {
+		return true
+	}
+	return slices.ContainsFunc(path, func(key string) bool { return slices.Contains(chosen, key) })
 }
 
 func runtimeNote(path []string) string {

@@ -19,6 +19,7 @@ func TestApply(t *testing.T) {
 		{"replace", "a = 1\n", []Edit{{From: 4, To: 5, Text: "2"}}, "a = 2\n"},
 		{"equal edits once", "ab", []Edit{{From: 1, To: 1, Text: "x"}, {From: 1, To: 1, Text: "x"}}, "axb"},
 		{"insertions in order", "ab", []Edit{{From: 1, To: 1, Text: "y"}, {From: 1, To: 1, Text: "x"}}, "axyb"},
+		{"what is indented more comes first", "a:\n- b: 1\n", []Edit{{From: 10, To: 10, Text: "c: 2\n"}, {From: 10, To: 10, Text: "  d:\n    e: 3\n"}}, "a:\n- b: 1\n  d:\n    e: 3\nc: 2\n"},
 		{"line ends of the file", "a\r\nb\r\n", []Edit{{From: 3, To: 3, Text: "x\n"}}, "a\r\nx\r\nb\r\n"},
 		{"overlap", "abc", []Edit{{From: 0, To: 2}, {From: 1, To: 3}}, ""},
 		{"outside", "abc", []Edit{{From: 2, To: 9}}, ""},
