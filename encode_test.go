@@ -20,9 +20,14 @@ func every() *plinth.Resource {
 	return &plinth.Resource{
 		ID: "tf:.#module.a[0].aws_s3_bucket.b", Type: "AWS::S3::Bucket", Name: "b", Project: "p", Root: ".", Phase: plinth.Live, Decl: decl,
 		Props: plinth.MapOf([]plinth.Field{
-			{Key: "acl", Value: acl}, {Key: "list", Value: list}, {Key: "again", Value: list}, {Key: "empty", Value: plinth.ListOf([]plinth.Value{})},
-			{Key: "none", Value: plinth.MapOf([]plinth.Field{})}, {Key: "set", Value: plinth.SetOf([]plinth.Value{plinth.StringOf("x")})},
-			{Key: "secret", Value: plinth.StringOf("s").WithSensitive(true)}, {Key: "nothing", Value: plinth.StringOf("")},
+			{Key: "acl", Value: acl},
+			{Key: "list", Value: list},
+			{Key: "again", Value: list},
+			{Key: "empty", Value: plinth.ListOf([]plinth.Value{})},
+			{Key: "none", Value: plinth.MapOf([]plinth.Field{})},
+			{Key: "set", Value: plinth.SetOf([]plinth.Value{plinth.StringOf("x")})},
+			{Key: "secret", Value: plinth.StringOf("s").WithSensitive(true)},
+			{Key: "nothing", Value: plinth.StringOf("")},
 			{Key: "document", Value: plinth.StringOf("{}").WithDocument(plinth.MapOf([]plinth.Field{{Key: "k", Value: plinth.Value{}}}))},
 			{Key: "unknown", Value: plinth.UnknownOf("var.x", "var.y").WithEnds("arn:", "/*").WithRefs(plinth.Ref{To: "aws_kms_key.k", Attr: "arn"})},
 			{Key: "partial", Value: plinth.UnknownOf("var.z").WithPartial(plinth.ListOf([]plinth.Value{acl}))},

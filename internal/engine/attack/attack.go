@@ -83,9 +83,10 @@ type notes []func(graph.Sink)
 
 var _ graph.Sink = (*notes)(nil)
 
-func (n *notes) Node(x plinth.Node)         { *n = append(*n, func(to graph.Sink) { to.Node(x) }) }
+func (n *notes) Node(x plinth.Node) { *n = append(*n, func(to graph.Sink) { to.Node(x) }) }
 func (n *notes) Relation(x plinth.Relation) { *n = append(*n, func(to graph.Sink) { to.Relation(x) }) }
-func (n *notes) Problem(x plinth.Problem)   { *n = append(*n, func(to graph.Sink) { to.Problem(x) }) }
+
+func (n *notes) Problem(x plinth.Problem) { *n = append(*n, func(to graph.Sink) { to.Problem(x) }) }
 
 // tell tells them again.
 func (n notes) tell(to graph.Sink) {
