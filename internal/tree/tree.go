@@ -44,6 +44,7 @@ type Tree struct {
 	FS   fs.FS           // without files, where the target is a history
 	only map[string]bool // the files that count, for a single file; nil for all
 	root *os.Root
+	disk fs.FS // what FS is where nobody has put something over it; nil where the target is not on the disk
 
 	dir     string   // folder of a history
 	history *History // nil for other targets
@@ -67,6 +68,7 @@ func Open(name string) (*Tree, error) {
 		return nil, fmt.Errorf("open target: %w", err)
 	}
 	t.FS = t.root.FS()
+	t.disk = t.FS
 	return t, nil
 }
 
@@ -149,7 +151,7 @@ func (t *Tree) ListAll(exclude []string, problem func(plinth.Problem)) (*Listing
 
 func (t *Tree) walk(exclude []string, problem func(plinth.Problem), file func(*Listing, string, fs.DirEntry, func(plinth.Problem))) (*Listing, error) {
 	l := &Listing{}
-	err := fs.WalkDir(t.FS, ".", func(p string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(t.names(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			problem(plinth.Problem{Kind: plinth.Unreadable, At: plinth.Location{Path: p}, Text: Reason(err)})
 			if d != nil && d.IsDir() {
@@ -183,6 +185,15 @@ func (t *Tree) walk(exclude []string, problem func(plinth.Problem), file func(*L
 	sort.Slice(l.Files, func(i, j int) bool { return l.Files[i].Path < l.Files[j].Path })
 	sort.Slice(l.Large, func(i, j int) bool { return l.Large[i].Path < l.Large[j].Path })
 	return l, err
+}
+
+// names is where a walk finds what there is: folders of the disk by their paths, which takes a third of the time that a root needs to
+// look at every step of them. It finds names and sizes, no contents, and follows no link.
+func (t *Tree) names() fs.FS {
+	if t.disk != nil && t.FS == t.disk {
+		return os.DirFS(t.root.Name())
+	}
+	return t.FS
 }
 
 // neighbour tells whether a file beside a single-file target belongs to the same Terraform module.

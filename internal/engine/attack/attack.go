@@ -83,10 +83,20 @@ type notes []func(graph.Sink)
 
 var _ graph.Sink = (*notes)(nil)
 
-func (n *notes) Node(x plinth.Node) { *n = append(*n, func(to graph.Sink) { to.Node(x) }) }
-func (n *notes) Relation(x plinth.Relation) { *n = append(*n, func(to graph.Sink) { to.Relation(x) }) }
+// Node implements graph.Sink.
+func (n *notes) Node(x plinth.Node) {
+	*n = append(*n, func(to graph.Sink) { to.Node(x) })
+}
 
-func (n *notes) Problem(x plinth.Problem) { *n = append(*n, func(to graph.Sink) { to.Problem(x) }) }
+// Relation implements graph.Sink.
+func (n *notes) Relation(x plinth.Relation) {
+	*n = append(*n, func(to graph.Sink) { to.Relation(x) })
+}
+
+// Problem implements graph.Sink.
+func (n *notes) Problem(x plinth.Problem) {
+	*n = append(*n, func(to graph.Sink) { to.Problem(x) })
+}
 
 // tell tells them again.
 func (n notes) tell(to graph.Sink) {
