@@ -41,7 +41,8 @@ func (l *look) workloads() {
 		l.runner(role, list)
 		functions := slices.DeleteFunc(slices.Clone(list), func(r run) bool { return account.TypeOf(r.workload) != "AWS::Lambda::Function" })
 		if len(functions) > 1 {
-			l.add(sight{audit: "shared-role", resource: role.Resource, path: "functions", message: labels(functions), when: iam.Always()})
+			first := functions[0] // told where the functions say it, as a rule for one of them would
+			l.add(sight{audit: "shared-role", resource: first.workload, at: first.At, path: "Role", message: labels(functions), when: iam.Always()})
 		}
 	}
 }
