@@ -93,7 +93,7 @@ func (e *Encoder) Resource(r *Resource) {
 		e.String(s)
 	}
 	e.out = append(e.out, byte(r.Phase), bits(r.Data, r.External, r.Hung))
-	e.declaration(r.Decl)
+	e.Declaration(r.Decl)
 	e.Value(r.Props)
 	e.Value(r.Source)
 	e.Uint(uint64(len(r.Aliases)))
@@ -127,7 +127,8 @@ func bits(list ...bool) (b byte) {
 	return b
 }
 
-func (e *Encoder) declaration(d *Declaration) {
+// Declaration writes a declaration, which may be nil.
+func (e *Encoder) Declaration(d *Declaration) {
 	if d == nil {
 		e.Uint(absent)
 		return
@@ -164,7 +165,7 @@ func (e *Encoder) Origin(o *Origin) {
 	e.Uint(fresh)
 	e.Location(o.At)
 	e.String(o.Path)
-	e.declaration(o.Decl)
+	e.Declaration(o.Decl)
 	e.Origin(o.From)
 	e.out = append(e.out, bits(o.Default))
 	if e.origins == nil {
@@ -409,7 +410,7 @@ func (d *Decoder) Resource() *Resource {
 	r := &Resource{ID: ID(d.String()), Type: d.String(), Name: d.String(), Project: d.String(), Root: d.String(), Phase: Phase(d.byte())}
 	flags := d.byte()
 	r.Data, r.External, r.Hung = flags&1 != 0, flags&2 != 0, flags&4 != 0
-	r.Decl = d.declaration()
+	r.Decl = d.Declaration()
 	r.Props = d.Value()
 	r.Source = d.Value()
 	for range d.Count() {
@@ -422,7 +423,8 @@ func (d *Decoder) Resource() *Resource {
 	return r
 }
 
-func (d *Decoder) declaration() *Declaration {
+// Declaration reads a declaration.
+func (d *Decoder) Declaration() *Declaration {
 	i, what := d.shared(len(d.decls))
 	switch what {
 	case absent:
@@ -464,7 +466,7 @@ func (d *Decoder) Origin() *Origin {
 	o := &d.freeOrigins[0]
 	d.freeOrigins = d.freeOrigins[1:]
 	if d.Enter() {
-		o.At, o.Path, o.Decl, o.From = d.Location(), d.String(), d.declaration(), d.Origin()
+		o.At, o.Path, o.Decl, o.From = d.Location(), d.String(), d.Declaration(), d.Origin()
 		o.Default = d.byte()&1 != 0
 	}
 	d.Leave()

@@ -15,7 +15,7 @@ import (
 const chartFile = "Chart.yaml" // says that a folder is a Helm chart
 
 // renderCharts renders the charts among the files and returns the folders of those that were read.
-func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
+func (r *reading) renderCharts(ctx context.Context) error {
 	var roots []string
 	for _, f := range r.project.Files {
 		root := path.Dir(f.Path)
@@ -25,10 +25,9 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 		}
 	}
 	var charts []*helm.Chart
-	var read []string
 	parts := map[string]bool{} // charts that others bring
 	for _, root := range roots {
-		c, err := helm.Load(r.project.FS, root, r.to.Problem)
+		c, err := helm.Load(r.fsys, root, r.to.Problem)
 		if err != nil {
 			r.to.Problem(plinth.Problem{Kind: plinth.Broken, At: plinth.Location{Path: path.Join(root, chartFile)}, Text: err.Error()})
 			continue
@@ -36,11 +35,11 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 		for _, part := range c.Parts() {
 			parts[part] = parts[part] || part != root
 		}
-		charts, read = append(charts, c), append(read, root)
+		charts, r.rooted = append(charts, c), append(r.rooted, root)
 	}
 	for _, c := range charts {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		if parts[c.Root] {
 			continue // rendered through the chart that brings it, with that one's values
@@ -51,12 +50,12 @@ func (r *reading) renderCharts(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	return read, nil
+	return nil
 }
 
 // brings emits a chart that names others, for whoever asks what it brings. It is no object of a cluster.
 func (r *reading) brings(f *plinth.File) {
-	r.parser.Parse(f.Path, f.Data, func(d document.Document) { // its faults are told when the chart is loaded
+	r.parser.Parse(f.Path, r.data(*f), func(d document.Document) { // its faults are told when the chart is loaded
 		if needs, _ := d.Value.Get("dependencies"); needs.Len() == 0 || d.Decl == nil {
 			return
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/plinthsec/plinth"
+	"github.com/plinthsec/plinth/internal/cache"
 	"github.com/plinthsec/plinth/internal/document"
 )
 
@@ -29,18 +30,27 @@ func (reader) Name() string { return "kubernetes" }
 
 // Read emits the objects of all files. An object's ID names its kind, namespace and name, so that two files which declare the
 // same object (overlays) have one ID.
-func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
-	r := &reading{project: p, to: to, parser: &document.Parser{Elements: "items"}, charts: map[string]string{}, cluster: map[string]bool{}}
-	charts, err := r.renderCharts(ctx)
-	if err != nil {
+func (r reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
+	return r.ReadAgain(ctx, p, nil, to)
+}
+
+// ReadAgain is Read with what an earlier run put on the shelf: files of which nothing has changed are not parsed again, nor are charts
+// rendered while none of their files has. The data of the files may be nil then. The shelf may be nil.
+func (reader) ReadAgain(ctx context.Context, p *plinth.Project, shelf *cache.Shelf, to plinth.Sink) error {
+	r := &reading{
+		project: p, shelf: shelf, to: to, fsys: p.FS, parser: &document.Parser{Elements: "items"}, charts: map[string]string{}, cluster: map[string]bool{},
+	}
+	if err := r.again("charts", r.chartFiles(), func() error { return r.renderCharts(ctx) }); err != nil {
 		return err
 	}
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !ofChart(f.Path, charts) {
-			r.file(f)
+		if !ofChart(f.Path, r.rooted) {
+			if err := r.again("file "+f.Path, []string{f.Path}, func() error { r.file(f); return nil }); err != nil {
+				return err
+			}
 		}
 	}
 	for _, o := range r.objects {
@@ -63,11 +73,15 @@ type reading struct {
 	to      plinth.Sink
 	parser  *document.Parser
 	objects []object
+	shelf   *cache.Shelf // nil: nothing is remembered from one run to the next
+	fsys    fs.FS
+	rooted  []string          // folders of charts that were read as such
 	charts  map[string]string // folder of a chart → its name
 	cluster map[string]bool   // GROUP/Kind of the project's own cluster-wide kinds
 }
 
 func (r *reading) file(f plinth.File) {
+	f.Data = r.data(f)
 	braces := marked(string(f.Data))
 	chart := ""
 	if braces {
@@ -287,7 +301,7 @@ func (r *reading) chartOf(name string) string {
 
 // chart returns the name of the chart in a folder, "" where there is none.
 func (r *reading) chart(root string) string {
-	data, err := fs.ReadFile(r.project.FS, path.Join(root, "Chart.yaml"))
+	data, err := fs.ReadFile(r.fsys, path.Join(root, "Chart.yaml"))
 	if err != nil {
 		return ""
 	}
