@@ -184,10 +184,12 @@ func accessWorldOf(ctx context.Context, cmd *cobra.Command, s Streams, target st
 		return nil, nil, fault{err}
 	}
 	run := &scan.Run{Config: conf, Readers: all.Readers(), Today: time.Now().Format(time.DateOnly)}
+	kept := newKeeper(s, &scanFlags{}, t, conf, run)
 	res, err := run.Scan(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
+	kept.wait()
 	e, err := account.New(res.Graph)
 	if err != nil {
 		return nil, nil, err

@@ -166,10 +166,12 @@ func projectsOf(ctx context.Context, cmd *cobra.Command, s Streams, target strin
 		return nil, nil, fault{err}
 	}
 	run := &scan.Run{Config: conf, Readers: all.Readers(), Today: time.Now().Format(time.DateOnly)}
+	kept := newKeeper(s, &scanFlags{}, t, conf, run)
 	res, err := run.Scan(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
+	kept.wait()
 	projects := map[string][]*plinth.Resource{}
 	for _, r := range res.Resources {
 		projects[r.Project] = append(projects[r.Project], r)

@@ -202,10 +202,12 @@ func drawOne(cmd *cobra.Command, s Streams, f *scanFlags, t *tree.Tree, d *downl
 		Config: c, Readers: append(all.Readers(), all.PipelineReaders()...), Engines: engines, Progress: p.show, Today: time.Now().Format(time.DateOnly),
 		Modules: d.source(c), Draw: attack.Draw, Outside: outside,
 	}
+	kept := newKeeper(s, f, t, c, run)
 	res, err := run.Scan(cmd.Context(), t)
 	if err != nil {
 		return nil, nil, fmt.Errorf("scan %s: %w", t.Name, err)
 	}
+	kept.wait()
 	res.Problems = append(res.Problems, problems...)
 	return res, c, nil
 }
