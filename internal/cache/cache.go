@@ -13,12 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,13 +144,16 @@ func (s *Store) Again(changed []string, now time.Time) *Store {
 // damaged, or somebody else's, is as good as empty.
 func Open(dir string, key Sum, now time.Time) *Store {
 	s := &Store{path: filepath.Join(dir, key.String()+ending), key: key, time: now, files: map[string]File{}, units: map[unitName]Unit{}}
-	info, err := os.Stat(s.path)
+	f, err := os.Open(s.path)
+	if err != nil {
+		return s
+	}
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil || info.Size() > maxStore {
 		return s
 	}
-	if data, err := os.ReadFile(s.path); err == nil {
-		s.load(data)
-	}
+	s.load(f, int(info.Size()))
 	if now.Sub(info.ModTime()) > 24*time.Hour {
 		_ = os.Chtimes(s.path, now, now) // it is in use; where that fails it is forgotten sooner
 	}
@@ -157,14 +162,23 @@ func Open(dir string, key Sum, now time.Time) *Store {
 
 var table = crc32.MakeTable(crc32.Castagnoli)
 
-func (s *Store) load(data []byte) {
+func (s *Store) load(r io.Reader, size int) {
 	head := magic + string(s.key[:])
-	n := len(data) - crc32.Size
-	if n < len(head) || string(data[:len(head)]) != head || crc32.Checksum(data[:n], table) != binary.LittleEndian.Uint32(data[n:]) {
+	if size < len(head)+crc32.Size {
 		return
 	}
-	s.parse(string(data[len(head):n]))
-	s.size = len(data)
+	var text strings.Builder // of which all that is read stays a part
+	text.Grow(size)
+	sum := crc32.New(table)
+	var end [crc32.Size]byte
+	if _, err := io.CopyBuffer(io.MultiWriter(&text, sum), io.LimitReader(r, int64(size-len(end))), make([]byte, 64<<10)); err != nil {
+		return
+	}
+	if _, err := io.ReadFull(r, end[:]); err != nil || sum.Sum32() != binary.LittleEndian.Uint32(end[:]) || !strings.HasPrefix(text.String(), head) {
+		return
+	}
+	s.parse(text.String()[len(head):])
+	s.size = size
 }
 
 // parse reads what a store holds behind its head; nothing of it counts where it is damaged.
