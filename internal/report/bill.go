@@ -47,6 +47,10 @@ func (b *bill) declared(res *plinth.Resource) {
 		for _, a := range list.List() {
 			b.own[text(a, "image")] = true
 		}
+	case "compose/Service":
+		if _, ok := res.Known().Get("build"); ok { // image is then the name of what is built
+			b.own[text(res.Known(), "image")] = true
+		}
 	case "source.toolkit.fluxcd.io/HelmRepository":
 		b.repos[text(res.Known(), "metadata", "name")] = text(res.Known(), "spec", "url")
 	}
@@ -182,6 +186,7 @@ var imageAt = map[string][]string{
 	"AWS::Lambda::Function":      {"Code", "ImageUri"},
 	"AWS::SageMaker::Model":      {"PrimaryContainer", "Image"},
 	"AWS::Serverless::Function":  {"ImageUri"},
+	"compose/Service":            {"image"},
 	"terraform:docker_container": {"image"},
 	"terraform:docker_image":     {"name"},
 }

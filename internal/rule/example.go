@@ -12,7 +12,7 @@ import (
 // Example is one example of a rule.
 type Example struct {
 	Bad   bool
-	Form  string            // terraform, cloudformation, arm, kubernetes, dockerfile, api
+	Form  string            // terraform, cloudformation, arm, kubernetes, dockerfile, compose, api
 	Files map[string]string // text by name
 	At    plinth.Location
 }
@@ -20,11 +20,11 @@ type Example struct {
 // forms are the source forms of examples, with the name of the file that a single text becomes.
 var forms = map[string]string{
 	"terraform": "main.tf", "cloudformation": "template.yaml", "arm": "azuredeploy.json", "kubernetes": "manifest.yaml", "dockerfile": "Dockerfile",
-	"api": "github.json",
+	"compose": "compose.yaml", "api": "github.json",
 }
 
 func formNames() []string {
-	return []string{"api", "arm", "cloudformation", "dockerfile", "kubernetes", "terraform"}
+	return []string{"api", "arm", "cloudformation", "compose", "dockerfile", "kubernetes", "terraform"}
 }
 
 // examples reads the whole file.
