@@ -157,12 +157,29 @@ func TestCycloneDX(t *testing.T) {
 	}
 }
 
+// TestComposeImages shows that the image of a service is a component, unless the service builds it.
+func TestComposeImages(t *testing.T) {
+	service := func(name string, fields ...plinth.Field) *plinth.Resource {
+		d := &plinth.Declaration{Address: name, Type: "compose/Service", At: plinth.Location{Path: "compose.yaml", Line: 2}}
+		return &plinth.Resource{Type: "compose/Service", Name: name, Decl: d, Props: plinth.MapOf(fields)}
+	}
+	text := func(key, s string) plinth.Field { return plinth.Field{Key: key, Value: plinth.StringOf(s)} }
+	r := &Report{Targets: []Target{{Name: ".", Resources: []*plinth.Resource{
+		service("job", text("image", "acme/web:2")), service("db", text("image", "postgres:17")), service("web", text("image", "acme/web:2"), text("build", ".")),
+	}}}}
+	got := billOf(r).components()
+	if len(got) != 1 || got[0].Name != "postgres" || got[0].Version != "17" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // FuzzBill shows that no document makes a component without a name, or with a package URL that is none.
 func FuzzBill(f *testing.F) {
 	kinds := []string{
 		"github/Workflow", "gitlab/Pipeline", "azure/Pipeline", "bitbucket/Pipeline", "circleci/Pipeline", "tekton/Object", "pre-commit/Configuration", "jenkins/Pipeline",
 		"apps/Deployment", "dockerfile/Stage", "helm/Chart", "skaffold/Config", "helm.toolkit.fluxcd.io/HelmRelease", "source.toolkit.fluxcd.io/OCIRepository",
 		"argoproj.io/Application", "kustomize.config.k8s.io/Kustomization", "AWS::Lambda::Function", "module", "helm_release",
+		"compose/Service",
 	}
 	for _, s := range []string{
 		"include: [{component: h/a/b/c@1}, {project: a/b, ref: c, file: d}, https://h/x]\nimage: {name: a:1}\nservices: [b:2]",

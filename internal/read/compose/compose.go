@@ -9,8 +9,9 @@
 //	environment  a map for both syntaxes; null for a variable that the shell of the user gives
 //
 // Variables have the value of the file .env beside, else their default; without either they are unknown because of "${NAME}".
-// What a service extends, in this or in another file, is merged in. A service without image and build is a part of one that another
-// file declares, and so is one of an override file that the file beside it has: External, nothing is missing from it.
+// What a service extends, in this or in another file, is merged in. A service without image and build that another file of the
+// project declares with one is a part of that, and so is one of an override file that the file beside it has: External, nothing is
+// missing from it.
 package compose
 
 import (
@@ -101,7 +102,7 @@ func shape(data []byte) (top, service bool) {
 
 // Read emits the services and volumes of all files.
 func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error {
-	r := &reading{project: p, to: to, files: map[string]*file{}}
+	r := &reading{project: p, to: to, files: map[string]*file{}, whole: map[string]string{}}
 	for _, f := range p.Files {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -110,16 +111,32 @@ func (reader) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) error
 		for _, problem := range x.problems {
 			to.Problem(problem)
 		}
-		r.emit(x)
+		for _, s := range x.services.Fields() {
+			if _, ok := r.whole[s.Key]; !ok && runs(s.Value) {
+				r.whole[s.Key] = f.Path
+			}
+		}
+	}
+	for _, f := range p.Files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.emit(r.files[f.Path])
 	}
 	return nil
+}
+
+// runs tells whether a service says what it runs.
+func runs(service plinth.Value) bool {
+	return has(service, "image") || has(service, "build") || has(service, "provider")
 }
 
 type reading struct {
 	project *plinth.Project
 	to      plinth.Sink
 	parser  document.Parser
-	files   map[string]*file // by path
+	files   map[string]*file  // by path
+	whole   map[string]string // name of a service → the first file that says what it runs
 }
 
 // file is a parsed file.
@@ -228,10 +245,10 @@ func (r *reading) partOf(x *file, name string, v plinth.Value) string {
 			}
 		}
 	}
-	if has(v, "image") || has(v, "build") || has(v, "provider") {
+	if runs(v) {
 		return ""
 	}
-	return "the file that declares " + name
+	return r.whole[name]
 }
 
 func has(v plinth.Value, key string) bool {
