@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// ID names a resource for ever: "tf:ROOT#ADDRESS", "cfn:FILE#LOGICAL", "arm:FILE#NAME", "k8s:PROJECT#Kind/namespace/name",
-// "dockerfile:FILE#STAGE".
+// ID names a resource for ever: "tf:ROOT#ADDRESS", "cfn:FILE#LOGICAL", "arm:FILE#NAME", "gdm:FILE#NAME",
+// "k8s:PROJECT#Kind/namespace/name", "dockerfile:FILE#STAGE".
 type ID string
 
 // Location is a range in a file. Path is slash-separated and relative to the target; lines and columns count from 1, columns

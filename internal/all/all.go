@@ -18,6 +18,7 @@ import (
 	"github.com/plinthsec/plinth/internal/read/arm"
 	"github.com/plinthsec/plinth/internal/read/cloudformation"
 	"github.com/plinthsec/plinth/internal/read/compose"
+	"github.com/plinthsec/plinth/internal/read/deploymentmanager"
 	"github.com/plinthsec/plinth/internal/read/dockerfile"
 	"github.com/plinthsec/plinth/internal/read/kubernetes"
 	readpipeline "github.com/plinthsec/plinth/internal/read/pipeline"
@@ -31,7 +32,7 @@ import (
 
 // Readers returns the readers of infrastructure, sorted by name.
 func Readers() []plinth.Reader {
-	return []plinth.Reader{arm.New(), cloudformation.New(), compose.New(), dockerfile.New(), kubernetes.New(), plan.New(), scm.New(), terraform.New()}
+	return []plinth.Reader{arm.New(), cloudformation.New(), compose.New(), deploymentmanager.New(), dockerfile.New(), kubernetes.New(), plan.New(), scm.New(), terraform.New()}
 }
 
 // PipelineReaders returns the readers that the audits of pipelines need; nothing else asks for what they read.

@@ -54,7 +54,7 @@ func scanCommand(s Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan [TARGET…]",
 		Short: "Look at infrastructure code and report what is wrong with it",
-		Long: `Look at Terraform and OpenTofu code, plans and state, CloudFormation and SAM, ARM templates, Kubernetes manifests, Dockerfiles and Compose files,
+		Long: `Look at Terraform and OpenTofu code, plans and state, CloudFormation and SAM, ARM templates, Google Deployment Manager, Kubernetes manifests, Dockerfiles and Compose files,
 and report what is wrong with them. A target is a folder, a file, - for standard input, or git:DIR for every object of a Git repository (git:DIR#main..HEAD for
 those of a range, git:DIR#- for what the lines of a pre-receive hook on standard input bring), or what the API of GitHub or GitLab says of the settings of
 github:OWNER/REPO, github:ORGANIZATION, gitlab:GROUP/PROJECT or gitlab:GROUP; without one it is this folder.
