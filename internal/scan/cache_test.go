@@ -243,3 +243,29 @@ func (c *counting) Read(ctx context.Context, p *plinth.Project, to plinth.Sink) 
 	c.opened["read"]++
 	return c.Reader.Read(ctx, p, to)
 }
+
+// TestFaultsAreNotForgotten: what a reader's own fault has kept from being found out is asked again.
+func TestFaultsAreNotForgotten(t *testing.T) {
+	dir, kept := t.TempDir(), t.TempDir()
+	write(t, dir, map[string]string{"a.txt": "a", "b.yaml": "a: 1\n"})
+	for i := range 2 {
+		target, err := tree.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := cache.Open(kept, cache.SumOfAll("test"), time.Now().Add(time.Hour))
+		res, err := (&scan.Run{Config: &plinth.Config{Jobs: 1}, Readers: []plinth.Reader{unsure{}}, Cache: store}).Scan(t.Context(), target)
+		if err != nil || len(res.Problems) != 1 || res.Problems[0].Kind != plinth.Internal {
+			t.Errorf("scan %d: %v %v", i, err, res.Problems)
+		}
+		if err := store.Save(); err != nil {
+			t.Fatal(err)
+		}
+		target.Close()
+	}
+}
+
+// unsure is a reader that fails when it is asked.
+type unsure struct{ panicker }
+
+func (unsure) Wants(string, []byte) bool { panic("lost the thread") }

@@ -143,9 +143,13 @@ func (w *claiming) known(f *tree.Entry, x claimed, template bool) claimed {
 // find finds out about a file what is not known yet.
 func (w *claiming) find(f *tree.Entry, b []byte, m marks, template bool) marks {
 	if !m.has(seen) {
-		m = seen
+		m = 0
+		sure := true
 		if !f.Other {
-			m |= w.wants(f.Path, b)
+			m, sure = w.wants(f.Path, b)
+		}
+		if sure {
+			m |= seen
 		}
 		if verdict.Mentions(b) {
 			m |= commented
@@ -199,15 +203,17 @@ func (r *Run) large(t *tree.Tree, f tree.Large, c *collector) (known bool) {
 	return known
 }
 
-func (w *claiming) wants(p string, b []byte) (m marks) {
+// wants asks the readers. It is not sure of the answer where one of them failed: the next run asks again.
+func (w *claiming) wants(p string, b []byte) (m marks, sure bool) {
+	to := &noting{collector: w.c}
 	for i, reader := range w.Readers {
-		w.guard(w.c, plinth.Location{Path: p}, reader.Name(), func() {
+		w.guard(to, plinth.Location{Path: p}, reader.Name(), func() {
 			if reader.Wants(p, b) {
 				m |= 1 << i
 			}
 		})
 	}
-	return m
+	return m, !to.told
 }
 
 // group makes the jobs of the readers, by project.

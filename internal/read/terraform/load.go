@@ -90,8 +90,10 @@ func (l *loader) load(ctx context.Context) error {
 	g, group := errgroup.WithContext(ctx)
 	g.SetLimit(l.jobs())
 	var mu sync.Mutex
+	var lost lost
 	for dir := range l.dirs {
 		g.Go(func() error {
+			defer lost.keep()
 			if err := group.Err(); err != nil {
 				return err
 			}
@@ -102,7 +104,9 @@ func (l *loader) load(ctx context.Context) error {
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
+	err := g.Wait()
+	lost.raise()
+	if err != nil {
 		return err
 	}
 	return l.fetch(ctx)

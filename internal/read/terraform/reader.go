@@ -10,6 +10,7 @@ import (
 	"context"
 	"path"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,13 +82,35 @@ func (*Reader) ReadAgain(ctx context.Context, p *plinth.Project, shelf *cache.Sh
 	if err := l.load(ctx); err != nil {
 		return err
 	}
+	var lost lost
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(l.jobs())
 	for _, dir := range l.roots() {
 		g.Go(func() error {
+			defer lost.keep()
 			l.evaluate(ctx, dir)
 			return ctx.Err()
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	lost.raise()
+	return err
+}
+
+// lost is a panic of one of several goroutines, which is raised again where they were started: whoever called there can tell it.
+type lost struct {
+	once sync.Once
+	what any
+}
+
+func (l *lost) keep() {
+	if p := recover(); p != nil {
+		l.once.Do(func() { l.what = p })
+	}
+}
+
+func (l *lost) raise() {
+	if l.what != nil {
+		panic(l.what)
+	}
 }

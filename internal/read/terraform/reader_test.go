@@ -165,3 +165,22 @@ func TestStops(t *testing.T) {
 		t.Error("a run without time is read to its end")
 	}
 }
+
+// TestPanicsAreRaisedWhereReadWasCalled: whoever called Read can tell a fault of the program; a goroutine's own would end it.
+func TestPanicsAreRaisedWhereReadWasCalled(t *testing.T) {
+	defer func() {
+		if p := recover(); p != "the sink is full" {
+			t.Errorf("%v", p)
+		}
+	}()
+	_ = New().Read(t.Context(), &plinth.Project{
+		FS: fstest.MapFS{}, Config: &plinth.Config{Jobs: 2}, Files: []plinth.File{{Path: "main.tf", Data: []byte("resource \"aws_sqs_queue\" \"q\" {}\n")}},
+	}, full{})
+	t.Error("nothing was raised")
+}
+
+// full is a sink that fails.
+type full struct{}
+
+func (full) Resource(*plinth.Resource) { panic("the sink is full") }
+func (full) Problem(plinth.Problem)    {}
