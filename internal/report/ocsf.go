@@ -30,29 +30,34 @@ var (
 	ocsfSeverities = [...]string{"Informational", "Low", "Medium", "High", "Critical"} // numbers from 1
 )
 
+// ocsfHead is what every event begins with.
+type ocsfHead struct {
+	Metadata     ocsfMetadata `json:"metadata"`
+	Time         int64        `json:"time"` // milliseconds since 1970
+	CategoryID   int          `json:"category_uid"`
+	Category     string       `json:"category_name"`
+	ClassID      int          `json:"class_uid"`
+	Class        string       `json:"class_name"`
+	ActivityID   int          `json:"activity_id"`
+	Activity     string       `json:"activity_name"`
+	TypeID       int          `json:"type_uid"`
+	Type         string       `json:"type_name"`
+	SeverityID   int          `json:"severity_id"`
+	Severity     string       `json:"severity"`
+	StatusID     int          `json:"status_id"`
+	Status       string       `json:"status"`
+	StatusDetail string       `json:"status_detail,omitempty"`
+}
+
 type ocsfEvent struct {
-	Metadata     ocsfMetadata        `json:"metadata"`
-	Time         int64               `json:"time"` // milliseconds since 1970
-	CategoryID   int                 `json:"category_uid"`
-	Category     string              `json:"category_name"`
-	ClassID      int                 `json:"class_uid"`
-	Class        string              `json:"class_name"`
-	ActivityID   int                 `json:"activity_id"`
-	Activity     string              `json:"activity_name"`
-	TypeID       int                 `json:"type_uid"`
-	Type         string              `json:"type_name"`
-	SeverityID   int                 `json:"severity_id"`
-	Severity     string              `json:"severity"`
-	StatusID     int                 `json:"status_id"`
-	Status       string              `json:"status"`
-	StatusDetail string              `json:"status_detail,omitempty"`
-	Message      string              `json:"message"`
-	Info         ocsfInfo            `json:"finding_info"`
-	Resources    []ocsfResource      `json:"resources"`
-	Compliance   *ocsfCheck          `json:"compliance,omitempty"`
-	Weaknesses   []ocsfVulnerability `json:"vulnerabilities,omitempty"`
-	Remediation  *ocsfRemediation    `json:"remediation,omitempty"`
-	Evidences    []ocsfEvidence      `json:"evidences,omitempty"`
+	ocsfHead
+	Message     string              `json:"message"`
+	Info        ocsfInfo            `json:"finding_info"`
+	Resources   []ocsfResource      `json:"resources"`
+	Compliance  *ocsfCheck          `json:"compliance,omitempty"`
+	Weaknesses  []ocsfVulnerability `json:"vulnerabilities,omitempty"`
+	Remediation *ocsfRemediation    `json:"remediation,omitempty"`
+	Evidences   []ocsfEvidence      `json:"evidences,omitempty"`
 }
 
 type ocsfMetadata struct {
@@ -148,26 +153,12 @@ type ocsfEvidence struct {
 
 // ocsfRun is the event of the run itself. What could not be looked at makes it a failure and stands in unmapped.
 type ocsfRun struct {
-	Metadata     ocsfMetadata `json:"metadata"`
-	Time         int64        `json:"time"`
-	CategoryID   int          `json:"category_uid"`
-	Category     string       `json:"category_name"`
-	ClassID      int          `json:"class_uid"`
-	Class        string       `json:"class_name"`
-	ActivityID   int          `json:"activity_id"`
-	Activity     string       `json:"activity_name"`
-	TypeID       int          `json:"type_uid"`
-	Type         string       `json:"type_name"`
-	SeverityID   int          `json:"severity_id"`
-	Severity     string       `json:"severity"`
-	StatusID     int          `json:"status_id"`
-	Status       string       `json:"status"`
-	StatusDetail string       `json:"status_detail,omitempty"`
-	Scan         ocsfKind     `json:"scan"`
-	Detections   int          `json:"num_detections"`
-	Files        int          `json:"num_files"`
-	Skipped      int          `json:"num_skipped_items"`
-	Unmapped     *ocsfRest    `json:"unmapped,omitempty"`
+	ocsfHead
+	Scan       ocsfKind  `json:"scan"`
+	Detections int       `json:"num_detections"`
+	Files      int       `json:"num_files"`
+	Skipped    int       `json:"num_skipped_items"`
+	Unmapped   *ocsfRest `json:"unmapped,omitempty"`
 }
 
 type ocsfKind struct {
@@ -191,9 +182,11 @@ type ocsfProblem struct {
 func (r *Report) run() ocsfRun {
 	const class = "Scan Activity"
 	out := ocsfRun{
-		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"Plinth", "Plinth", r.Version}}, Time: r.Time.UnixMilli(),
-		CategoryID: ocsfActivity, Category: "Application Activity", ClassID: ocsfScan, Class: class, ActivityID: ocsfCompleted, Activity: "Completed",
-		TypeID: ocsfScan*100 + ocsfCompleted, Type: class + ": Completed", SeverityID: 1, Severity: ocsfSeverities[0], StatusID: 1, Status: "Success",
+		ocsfHead: ocsfHead{
+			Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"Plinth", "Plinth", r.Version}}, Time: r.Time.UnixMilli(),
+			CategoryID: ocsfActivity, Category: "Application Activity", ClassID: ocsfScan, Class: class, ActivityID: ocsfCompleted, Activity: "Completed",
+			TypeID: ocsfScan*100 + ocsfCompleted, Type: class + ": Completed", SeverityID: 1, Severity: ocsfSeverities[0], StatusID: 1, Status: "Success",
+		},
 		Scan: ocsfKind{"plinth scan", 1, "Manual"}, Detections: len(r.Findings),
 	}
 	for _, t := range r.Targets {
@@ -241,10 +234,13 @@ func writeOCSF(w io.Writer, r *Report, _ Options) error {
 func (r *Report) ocsf(f *Finding, class int) ocsfEvent {
 	severity := min(int(f.Rule.Severity), len(ocsfSeverities)-1)
 	out := ocsfEvent{
-		Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"Plinth", "Plinth", r.Version}}, Time: r.Time.UnixMilli(),
-		CategoryID: ocsfFindings, Category: "Findings", ClassID: class, Class: ocsfClasses[class], ActivityID: ocsfCreate, Activity: "Create",
-		TypeID: class*100 + ocsfCreate, Type: ocsfClasses[class] + ": Create", SeverityID: severity + 1, Severity: ocsfSeverities[severity],
-		StatusID: 1, Status: "New", Message: Clean(f.Message),
+		ocsfHead: ocsfHead{
+			Metadata: ocsfMetadata{ocsfVersion, ocsfProduct{"Plinth", "Plinth", r.Version}}, Time: r.Time.UnixMilli(),
+			CategoryID: ocsfFindings, Category: "Findings", ClassID: class, Class: ocsfClasses[class], ActivityID: ocsfCreate, Activity: "Create",
+			TypeID: class*100 + ocsfCreate, Type: ocsfClasses[class] + ": Create", SeverityID: severity + 1, Severity: ocsfSeverities[severity],
+			StatusID: 1, Status: "New",
+		},
+		Message: Clean(f.Message),
 		Info: ocsfInfo{
 			UID: f.Key, Title: f.Rule.Title, Desc: f.Rule.Why, Types: []string{f.Rule.Engine}, Attacks: attacks(f.Rule.Attack),
 			Analytic: ocsfAnalytic{ocsfRule, "Rule", f.Rule.ID, f.Rule.Title},
